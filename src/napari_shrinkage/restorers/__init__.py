@@ -1,0 +1,1 @@
+"""Restorers: one file each, chosen by type."""

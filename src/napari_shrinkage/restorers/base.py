@@ -1,0 +1,72 @@
+"""What a restorer is: a choice of numbers that turns noisy unit-variance fields into restored ones.
+
+Convention: a restorer works on the extended domain of its `geometry` and leaves the border's pixels in place; the engine
+extends, cuts windows and crops. `apply` is the reference, in torch, differentiable; `build` returns what the engine calls.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from ..methods import Method
+from ..stack import Float, Geometry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..noise import Autocorrelation
+    from ..sample import Sample
+
+Apply = Callable[[Float], Float]
+
+
+class Restorer(Method):
+    """Base of the restorers."""
+
+    role: ClassVar[str] = "restorer"
+    scale: ClassVar[int] = 1
+    opponent_color: ClassVar[bool] = True
+    needs_fit: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def spatial_ndim(self) -> int:
+        """Number of spatial axes that are restored together: 2 (planes) or 3 (volumes)."""
+
+    @abstractmethod
+    def resolve(self, sample: Sample) -> Self:
+        """Return the restorer with every "auto" field and every data-driven threshold made a number."""
+
+    @abstractmethod
+    def geometry(self) -> Geometry:
+        """Return border, margin, alignment and halo of a resolved restorer."""
+
+    @abstractmethod
+    def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
+        """Restore extended fields (B, C, *domain) with noise of variance 1; differentiable."""
+
+    def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
+        """Return the function that restores one extended field (C, *domain), float32 in and out."""
+        return on_device(self, device, correlation)
+
+
+def on_device(restorer: Restorer, device: str, correlation: Autocorrelation | None) -> Apply:
+    """Return `restorer.apply` as a function of numpy arrays, computed by torch on `device`."""
+    import torch
+
+    def restored(z: Float) -> Float:
+        with torch.inference_mode():
+            field = torch.from_numpy(z).to(device)[None]
+            return restorer.apply(field, correlation)[0].cpu().numpy()
+
+    return restored
+
+
+def restored_field(restorer: Restorer, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
+    """Extend fields (B, C, *spatial) at their border, apply a resolved restorer, and crop."""
+    from ..transforms.base import extended
+
+    geometry = restorer.geometry()
+    return geometry.cropped(restorer.apply(extended(z, geometry), correlation), tuple(z.shape[-restorer.spatial_ndim:]))  # type: ignore[no-any-return]

@@ -1,0 +1,85 @@
+"""The part of the data that a plan is resolved from, in units of the noise.
+
+One convention: values are `noise.forward(x)`, so the noise has variance 1, and colour is already in the opponent
+space when the restorer works there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .stack import Float
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from .noise import Autocorrelation
+
+MOST_BLOCKS = 16
+LEAST_SIDE = 64
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a method may look at to resolve its "auto" fields.
+
+    Parameters
+    ----------
+    values : ndarray, (B, C, *spatial)
+        The whole array up to 16 million pixels, beyond that a fixed choice of blocks.
+    shape : tuple of int
+        Spatial shape of a whole field in pixels.
+    spacing : tuple of float
+        Grid spacing of the spatial axes.
+    correlation : Autocorrelation or None
+        The noise's autocorrelation; None is white noise.
+    """
+
+    values: Float
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    correlation: Autocorrelation | None = None
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return int(self.values.shape[1])
+
+    def tensor(self) -> Tensor:
+        """Return the values as a CPU tensor that shares their memory."""
+        import torch
+
+        return torch.from_numpy(self.values)
+
+    def part(self, pixels: int) -> Sample:
+        """Return a smaller sample of at most about `pixels` per channel: evenly spread windows, the same every time."""
+        count, *shape = self.values.shape[0], *self.values.shape[2:]
+        if count * math.prod(shape) <= pixels:
+            return self
+        chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_BLOCKS)).round().astype(int))
+        per_block = max(MOST_BLOCKS // chosen.size, 1)
+        side = max(int((pixels / (chosen.size * per_block)) ** (1 / len(shape))), LEAST_SIDE)
+        windows = spread_windows(shape, side, per_block)
+        cuts = [self.values[(block, slice(None), *window)] for block in chosen for window in windows]
+        return replace(self, values=np.ascontiguousarray(np.stack(cuts)))
+
+
+def spread_windows(shape: Sequence[int], side: int, count: int) -> list[tuple[slice, ...]]:
+    """Return at most `count` windows of the same size (`side`, or the whole axis), spread evenly over `shape`.
+
+    Origins are multiples of 16, so that dyadic blocks and tiles keep their alignment.
+    """
+    sizes = [min(side, n) for n in shape]
+    room = [n - s for n, s in zip(shape, sizes, strict=True)]
+    movable = max(sum(r > 0 for r in room), 1)
+    steps = max(int(count ** (1 / movable) + 1e-9), 1)
+    starts = [np.unique(np.linspace(0, r, steps + 2 if r else 1).astype(int)[1:-1] // 16 * 16) if r else np.zeros(1, int)
+              for r in room]
+    return [tuple(slice(int(a), int(a) + s) for a, s in zip(origin, sizes, strict=True))
+            for origin in itertools.product(*starts)]

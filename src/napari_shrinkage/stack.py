@@ -1,0 +1,301 @@
+"""An image of any dimension with named axes, and the windows through which it is worked on.
+
+Axes are upper-case letters, slowest first: X, Y and Z are space, a trailing C of 3 or 4 is colour (the fourth is
+alpha), any other C is independent channels, and every other letter (T, ...) counts planes that are never mixed.
+A *field* is what a restorer sees at a time: an array (channels, *spatial).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Border = Literal["symmetric", "reflect", "periodic"]
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float32]
+SPATIAL = "ZYX"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An array with named axes and the spacing of its grid.
+
+    Parameters
+    ----------
+    array : array_like
+        numpy or dask array (anything with `shape`, `dtype` and slicing), real numbers or bool.
+    axes : str, optional
+        One letter an axis; None stands for "YX" when the array has two axes.
+    spacing : sequence of float, optional
+        Grid spacing of each axis (1 where it means nothing); None is 1 everywhere.
+    units : sequence of str, optional
+        Unit of each spacing, "pixel" when unknown.
+    source : str
+        Where the array came from (a path), for the record.
+
+    Raises
+    ------
+    ValueError
+        If the axes do not fit the array; the message lists what would fit.
+    TypeError
+        If the array holds anything but real numbers.
+    """
+
+    array: Any
+    axes: str = ""
+    spacing: tuple[float, ...] = ()
+    units: tuple[str, ...] = ()
+    source: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        array = self.array if hasattr(self.array, "dtype") and hasattr(self.array, "shape") else np.asarray(self.array)
+        kind = np.dtype(array.dtype).kind
+        if kind not in "biuf":
+            raise TypeError(f"the image holds {array.dtype} values; expected bool, integer or float. "
+                            "Split complex data into real and imaginary parts, or restore its magnitude.")
+        axes = checked_axes(self.axes, tuple(array.shape))
+        object.__setattr__(self, "array", array)
+        object.__setattr__(self, "axes", axes)
+        object.__setattr__(self, "spacing", _per_axis(self.spacing, 1.0, axes, "spacing"))
+        object.__setattr__(self, "units", _per_axis(self.units, "pixel", axes, "units"))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the array."""
+        return tuple(int(n) for n in self.array.shape)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the array is computed on demand (dask)."""
+        return hasattr(self.array, "dask")
+
+    @property
+    def color_axis(self) -> int | None:
+        """Index of a trailing colour axis, or None."""
+        return len(self.axes) - 1 if self.axes.endswith("C") and self.shape[-1] in (3, 4) else None
+
+    @property
+    def is_color(self) -> bool:
+        """Whether the image is RGB or RGBA."""
+        return self.color_axis is not None
+
+    @property
+    def has_alpha(self) -> bool:
+        """Whether the colour axis holds a fourth, alpha value."""
+        return self.is_color and self.shape[-1] == 4
+
+    @property
+    def channel_axis(self) -> int | None:
+        """Index of the axis of colours or independent channels, or None."""
+        return self.axes.index("C") if "C" in self.axes else None
+
+    @property
+    def channels(self) -> int:
+        """Number of channels that are restored (alpha is not)."""
+        if self.channel_axis is None:
+            return 1
+        return 3 if self.is_color else self.shape[self.channel_axis]
+
+    def spatial_axes(self, ndim: int) -> tuple[int, ...]:
+        """Return the indices of the `ndim` axes that a restorer works on, in the order Z, Y, X."""
+        wanted = SPATIAL[-ndim:]
+        missing = [letter for letter in wanted if letter not in self.axes]
+        if missing:
+            raise ValueError(f"a method with ndim={ndim} needs the axes {wanted}; this image has {self.axes} "
+                             f"(shape {self.shape}). Name its axes, or use ndim={ndim - 1}.")
+        return tuple(self.axes.index(letter) for letter in wanted)
+
+    def plane_axes(self, ndim: int) -> tuple[int, ...]:
+        """Return the indices of the axes that only count planes (or volumes)."""
+        taken = {*self.spatial_axes(ndim), self.channel_axis}
+        return tuple(i for i in range(len(self.axes)) if i not in taken)
+
+    def planes(self, ndim: int) -> Iterator[tuple[int, ...]]:
+        """Yield the index of every plane (volume for ndim=3) along `plane_axes`."""
+        return itertools.product(*(range(self.shape[i]) for i in self.plane_axes(ndim)))
+
+    def field_shape(self, ndim: int) -> tuple[int, ...]:
+        """Return the spatial shape of one field."""
+        return tuple(self.shape[i] for i in self.spatial_axes(ndim))
+
+    def field_spacing(self, ndim: int) -> tuple[float, ...]:
+        """Return the grid spacing of the spatial axes."""
+        return tuple(self.spacing[i] for i in self.spatial_axes(ndim))
+
+    def selection(self, ndim: int, plane: Sequence[int], window: Sequence[slice]) -> tuple[Any, ...]:
+        """Return the index that cuts `window` of one plane out of the array, keeping its channels."""
+        index: list[Any] = [slice(None)] * len(self.axes)
+        for axis, part in zip(self.spatial_axes(ndim), window, strict=True):
+            index[axis] = part
+        for axis, position in zip(self.plane_axes(ndim), plane, strict=True):
+            index[axis] = position
+        return tuple(index)
+
+    def to_field(self, cut: Array, ndim: int) -> Float:
+        """Turn a cut (see `selection`) into a float32 field (channels, *spatial), without alpha."""
+        channel = self.channel_axis
+        spatial = self.spatial_axes(ndim)
+        kept = sorted([*spatial, *([] if channel is None else [channel])])
+        order = [kept.index(i) for i in ([] if channel is None else [channel]) + list(spatial)]
+        moved = np.transpose(cut, order) if channel is not None else np.transpose(cut, order)[None]
+        return np.ascontiguousarray(moved[: self.channels], dtype=np.float32)
+
+    def from_field(self, values: Array, ndim: int) -> Array:
+        """Put a field back into the axis order of a cut (without alpha)."""
+        channel = self.channel_axis
+        spatial = self.spatial_axes(ndim)
+        if channel is None:
+            source, values = list(spatial), values[0]
+        else:
+            source = [channel, *spatial]
+        return np.transpose(values, np.argsort(source))
+
+    @cached_property
+    def pixels(self) -> int:
+        """Number of array elements."""
+        return math.prod(self.shape)
+
+    def with_array(self, array: Any, scale: int = 1) -> Stack:
+        """Return a stack of another array on the same grid, or on one `scale` times finer in Y and X."""
+        finer = tuple(s / scale if a in "YX" else s for s, a in zip(self.spacing, self.axes, strict=True))
+        return replace(self, array=array, spacing=finer)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a restorer needs its input: extended at the border, aligned, with a halo.
+
+    A field is continued beyond its border by `margin` pixels on every side (rounded up to `multiple` in length) and
+    periodic from there on. A restorer is defined on that extended domain. An interior window of it, grown by `halo` and
+    aligned to `multiple`, gives the same pixels as the whole domain.
+
+    Parameters
+    ----------
+    border : {"symmetric", "reflect", "periodic"}
+        How the field goes on beyond its border.
+    margin : tuple of int
+        Pixels of border on each side, per spatial axis.
+    multiple : tuple of int
+        The domain's length and every window's origin are multiples of this, per spatial axis.
+    halo : tuple of int or None
+        Reach of one output pixel in the input, per spatial axis; None when it needs the whole field.
+    """
+
+    border: Border
+    margin: tuple[int, ...]
+    multiple: tuple[int, ...]
+    halo: tuple[int, ...] | None
+
+    def after(self, pilot: Geometry) -> Geometry:
+        """Return the geometry of this restorer working on the output of `pilot`."""
+        multiple = tuple(math.lcm(a, b) for a, b in zip(self.multiple, pilot.multiple, strict=True))
+        margin = tuple(_ceil(a + b, m) for a, b, m in zip(self.margin, pilot.margin, multiple, strict=True))
+        halo = None
+        if self.halo is not None and pilot.halo is not None:
+            halo = tuple(a + b for a, b in zip(self.halo, pilot.halo, strict=True))
+        return Geometry(self.border, margin, multiple, halo)
+
+    def domain(self, shape: Sequence[int]) -> tuple[slice, ...]:
+        """Return the whole extended domain of a field, in field coordinates."""
+        return tuple(slice(-_ceil(p, m), _ceil(p, m) * -1 + _ceil(n + 2 * _ceil(p, m), m))
+                     for n, p, m in zip(shape, self.margin, self.multiple, strict=True))
+
+    def grown(self, window: Sequence[slice], shape: Sequence[int]) -> tuple[slice, ...]:
+        """Return the part of the domain that a restorer needs for exact pixels in `window`."""
+        domain = self.domain(shape)
+        if self.halo is None:
+            return domain
+        return tuple(_grown(w, d, h, m) for w, d, h, m in zip(window, domain, self.halo, self.multiple, strict=True))
+
+    def indices(self, part: Sequence[slice], shape: Sequence[int]) -> tuple[npt.NDArray[np.intp], ...]:
+        """Return, per axis, the source pixel of every coordinate of `part` (which may leave the field)."""
+        return tuple(_source_indices(p, d, n, self.border)
+                     for p, d, n in zip(part, self.domain(shape), shape, strict=True))
+
+    def extended(self, values: Array) -> Array:
+        """Return `values` (..., *spatial) on the whole domain."""
+        shape = values.shape[-len(self.margin):]
+        return taken(values, self.indices(self.domain(shape), shape))
+
+    def cropped(self, values: Any, shape: Sequence[int]) -> Any:
+        """Cut the field of the given shape out of values (array or tensor) on the whole domain."""
+        return values[(..., *(slice(-d.start, -d.start + n) for d, n in zip(self.domain(shape), shape, strict=True)))]
+
+
+def taken(values: Array, indices: Sequence[npt.NDArray[np.intp]]) -> Array:
+    """Gather `values` (..., *spatial) at the product of one index array per spatial axis."""
+    for axis, index in enumerate(indices, start=values.ndim - len(indices)):
+        inside = index.size and np.array_equal(index, np.arange(index[0], index[0] + index.size))
+        if inside:
+            values = values[(slice(None),) * axis + (slice(int(index[0]), int(index[0]) + index.size),)]
+        else:
+            values = np.take(values, index, axis=axis)
+    return np.ascontiguousarray(values)
+
+
+def checked_axes(axes: str | None, shape: tuple[int, ...]) -> str:
+    """Return the axes of an array of `shape`, or raise an error that names what would fit."""
+    if not axes:
+        if len(shape) == 2:
+            return "YX"
+        raise ValueError(f"an array of shape {shape} needs its axes named: {_axes_choices(shape)}.")
+    letters = axes.upper()
+    if len(letters) != len(shape) or len(set(letters)) != len(letters) or not letters.isalpha():
+        raise ValueError(f"axes={axes!r} does not fit an array of shape {shape}: one letter per axis, none twice; "
+                         f"{_axes_choices(shape)}.")
+    if "Y" not in letters or "X" not in letters:
+        raise ValueError(f"axes={axes!r} must name Y and X; {_axes_choices(shape)}.")
+    return letters
+
+
+def blocks(shape: Sequence[int], size: Sequence[int]) -> Iterator[tuple[slice, ...]]:
+    """Yield the windows of at most `size` that tile an array of `shape`, in order."""
+    steps = [[slice(a, min(a + s, n)) for a in range(0, n, s)] for n, s in zip(shape, size, strict=True)]
+    return iter(itertools.product(*steps))
+
+
+def _axes_choices(shape: tuple[int, ...]) -> str:
+    known = {1: [], 2: ["YX"], 3: ["TYX", "ZYX", "CYX", "YXC"], 4: ["TZYX", "TCYX", "CZYX", "TYXC", "ZYXC"],
+             5: ["TCZYX", "TZCYX", "TZYXC"]}.get(len(shape), [])
+    fitting = [c for c in known if not c.endswith("C") or shape[-1] in (3, 4)]
+    if not fitting:
+        return f"an image has at least two axes, Y and X; this array has {len(shape)}"
+    return "use one of " + ", ".join(fitting) + " (T time, Z depth, C channel or, last, colour)"
+
+
+def _per_axis(values: Any, default: Any, axes: str, name: str) -> tuple[Any, ...]:
+    found = tuple(values) or (default,) * len(axes)
+    if len(found) != len(axes):
+        raise ValueError(f"{name}={found} has {len(found)} entries; the axes {axes} need {len(axes)}.")
+    return found
+
+
+def _ceil(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple
+
+
+def _grown(window: slice, domain: slice, halo: int, multiple: int) -> slice:
+    length = domain.stop - domain.start
+    start = domain.start + (window.start - halo - domain.start) // multiple * multiple
+    stop = domain.start + _ceil(window.stop + halo - domain.start, multiple)
+    return slice(start, stop) if stop - start < length else domain
+
+
+def _source_indices(part: slice, domain: slice, length: int, border: Border) -> npt.NDArray[np.intp]:
+    period = domain.stop - domain.start
+    place = (np.arange(part.start, part.stop) - domain.start) % period + domain.start
+    if border == "periodic":
+        return place % length
+    if border == "symmetric":
+        folded = place % (2 * length)
+        return np.minimum(folded, 2 * length - 1 - folded)
+    turn = max(2 * (length - 1), 1)
+    folded = place % turn
+    return np.minimum(folded, turn - folded) if length > 1 else np.zeros_like(place)
