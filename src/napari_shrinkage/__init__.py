@@ -13,3 +13,30 @@ try:
     __version__ = version("napari-shrinkage")
 except PackageNotFoundError:
     __version__ = "0+unknown"
+
+_HOME = {
+    "restore": "api", "estimate_noise": "api",
+    "run": "engine", "resolve": "engine", "drain": "engine", "Progress": "engine", "Result": "engine",
+    "Recipe": "recipe", "Step": "recipe", "Plan": "recipe", "Record": "recipe", "load_recipe": "recipe", "save_recipe": "recipe",
+    "Stack": "stack",
+    "Gaussian": "noise", "Autocorrelation": "noise", "NoiseWarning": "noise",
+    "Mad": "estimators", "FlatBlocks": "estimators",
+    "Wavelet": "transforms.wavelet", "StationaryWavelet": "transforms.stationary", "SlidingDCT": "transforms.block_dct",
+    "Soft": "rules", "Hard": "rules", "Garrote": "rules", "Firm": "rules", "TanhHard": "rules", "Lp": "rules",
+    "Universal": "thresholds", "Bayes": "thresholds", "Sure": "thresholds", "Ratio": "thresholds",
+    "RatioPerLevel": "thresholds", "Profile": "thresholds", "PerBand": "thresholds",
+    "Shrinkage": "restorers", "EmpiricalWiener": "restorers", "Let": "restorers",
+}
+__all__ = ["__version__", *_HOME]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

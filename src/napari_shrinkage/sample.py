@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .stack import Float
+from .stack import Float, Stack
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from .noise import Autocorrelation
 
 MOST_BLOCKS = 16
+MOST_PIXELS = 2**24
 LEAST_SIDE = 64
 
 
@@ -67,7 +69,44 @@ class Sample:
         side = max(int((pixels / (chosen.size * per_block)) ** (1 / len(shape))), LEAST_SIDE)
         windows = spread_windows(shape, side, per_block)
         cuts = [self.values[(block, slice(None), *window)] for block in chosen for window in windows]
-        return replace(self, values=np.ascontiguousarray(np.stack(cuts)))
+        return Sample(np.ascontiguousarray(np.stack(cuts)), self.shape, self.spacing, self.correlation)
+
+
+class DeferredSample(Sample):
+    """A sample that is drawn when its values are first read; many methods never do.
+
+    Parameters
+    ----------
+    draw : callable
+        Returns the values, (B, C, *spatial).
+    shape, spacing, correlation
+        As for `Sample`.
+    """
+
+    def __init__(self, draw: Callable[[], Float], shape: tuple[int, ...], spacing: tuple[float, ...],
+                 correlation: Autocorrelation | None = None) -> None:
+        self.__dict__.update(_draw=draw, shape=shape, spacing=spacing, correlation=correlation)
+
+    @cached_property
+    def values(self) -> Float:  # type: ignore[override]
+        """The values, drawn on first use."""
+        return self._draw()  # type: ignore[no-any-return, attr-defined]
+
+
+def drawn_fields(stack: Stack, ndim: int, pixels: int = MOST_PIXELS) -> Float:
+    """Return fields (B, C, *spatial) of a stack: every plane up to `pixels` pixels, beyond that a fixed choice of windows.
+
+    A lazy stack is read only where a window lies.
+    """
+    planes, shape = list(stack.planes(ndim)), stack.field_shape(ndim)
+    windows = [tuple(slice(0, n) for n in shape)]
+    if len(planes) * math.prod(shape) > pixels:
+        planes = [planes[i] for i in np.unique(np.linspace(0, len(planes) - 1, MOST_BLOCKS).round().astype(int))]
+        per_plane = max(MOST_BLOCKS // len(planes), 1)
+        side = max(int((pixels / (len(planes) * per_plane)) ** (1 / ndim)), LEAST_SIDE)
+        windows = spread_windows(shape, side, per_plane)
+    return np.stack([stack.to_field(np.asarray(stack.array[stack.selection(ndim, plane, window)]), ndim)
+                     for plane in planes for window in windows])
 
 
 def spread_windows(shape: Sequence[int], side: int, count: int) -> list[tuple[slice, ...]]:

@@ -1,1 +1,40 @@
-"""Restorers: one file each, chosen by type."""
+"""Restorers, one file each, and the short names and presets by which people ask for them."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from ..rules import Hard, Soft
+from ..thresholds import Bayes, Profile
+from ..transforms.block_dct import SlidingDCT
+from ..transforms.stationary import StationaryWavelet
+from .base import Restorer
+from .let import Let
+from .shrinkage import Shrinkage
+from .wiener import EmpiricalWiener
+
+NAMED: MappingProxyType[str, Restorer] = MappingProxyType({
+    "wavelet": Shrinkage(transform=StationaryWavelet(), rule=Soft(), threshold=Bayes()),
+    "let": Let(),
+    "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
+    "dct-wiener": EmpiricalWiener(),
+})
+PRESETS: MappingProxyType[str, str] = MappingProxyType({"fast": "dct", "balanced": "dct-wiener", "best": "dct-wiener"})
+
+
+def named(name: str) -> Restorer:
+    """Return the restorer of a short name or a preset.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name; the message lists them.
+    """
+    try:
+        return NAMED[PRESETS.get(name, name)]
+    except KeyError:
+        names = ", ".join([*NAMED, *PRESETS])
+        raise ValueError(f"unknown method {name!r}; expected one of {names}, or a method value.") from None
+
+
+__all__ = ["NAMED", "PRESETS", "EmpiricalWiener", "Let", "Restorer", "Shrinkage", "named"]

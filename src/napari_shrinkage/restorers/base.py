@@ -26,14 +26,17 @@ class Restorer(Method):
     """Base of the restorers."""
 
     role: ClassVar[str] = "restorer"
-    scale: ClassVar[int] = 1
     opponent_color: ClassVar[bool] = True
-    needs_fit: ClassVar[bool] = False
 
     @property
     @abstractmethod
     def spatial_ndim(self) -> int:
         """Number of spatial axes that are restored together: 2 (planes) or 3 (volumes)."""
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether `build` returns fused CPU kernels, which need no torch."""
+        return False
 
     @abstractmethod
     def resolve(self, sample: Sample) -> Self:

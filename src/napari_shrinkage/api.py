@@ -1,0 +1,116 @@
+"""What people type in the console: images in, images out.
+
+Convention: numpy in, float32 numpy out; dask in, lazy dask out; a napari layer in, a layer data tuple out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+from .engine import resolve, restored
+from .estimators import NoiseEstimator, gaussian_noise
+from .noise import Gaussian, NoiseModel
+from .recipe import Recipe
+from .restorers import named
+from .restorers.base import Restorer
+from .stack import Stack
+
+
+def restore(image: Any, method: str | Restorer = "balanced", noise: NoiseModel | float | None = None,
+            axes: str | None = None, device: str = "auto", threads: int | None = None) -> Any:
+    """Restore a noisy image.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        Any real type and any number of axes; values are neither clipped nor rescaled.
+    method : str or Restorer
+        A short name ("wavelet", "let", "dct", "dct-wiener"), a preset ("fast", "balanced", "best") or a method value.
+    noise : NoiseModel or float, optional
+        The noise; a number is the standard deviation of Gaussian noise in the units of the image. None estimates it.
+    axes : str, optional
+        One letter per axis, such as "TZYX" or "YXC" (colour last). A 2-D array is "YX", a layer knows its own.
+    device : str
+        "auto", "cpu", "cuda" or "mps".
+    threads : int, optional
+        CPU threads of the fused kernels; None uses every core.
+
+    Returns
+    -------
+    ndarray, dask array or tuple
+        float32, of the image's shape and in its units; lazy for dask input; for a layer a tuple (data, attributes,
+        "image") that keeps its spatial metadata and holds the record.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image, its axes, the method or the noise do not fit; the message says what would.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> noisy = 100 + 5 * np.random.default_rng(0).standard_normal((64, 64))
+    >>> ns.restore(noisy, "dct", noise=5).shape
+    (64, 64)
+    """
+    if hasattr(image, "as_layer_data_tuple"):
+        from .gui.layers import restored_layer
+
+        return restored_layer(image, recipe_of(method, noise, device, threads), axes)
+    stack = Stack(image, axes or "")
+    recipe = recipe_of(method, noise, device, threads)
+    return restored(resolve(recipe.steps[0], stack, device, threads), stack)
+
+
+def estimate_noise(image: Any, model: str | NoiseEstimator = "auto", axes: str | None = None) -> Gaussian:
+    """Estimate the noise of an image from the image alone.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        The noisy image.
+    model : str or NoiseEstimator
+        "auto" or "gaussian", or an estimator value.
+    axes : str, optional
+        As for `restore`.
+
+    Returns
+    -------
+    Gaussian
+        sigma in the units of the image (one per channel), and a `verdict`: what the estimate is worth, in a sentence.
+
+    Warns
+    -----
+    NoiseWarning
+        If the estimate cannot be trusted; the message is the verdict.
+    """
+    if isinstance(model, str) and model not in ("auto", "gaussian"):
+        raise ValueError(f"model={model!r}: expected 'auto', 'gaussian' or an estimator value.")
+    stack = stack_of(image, axes)
+    return gaussian_noise(stack) if isinstance(model, str) else gaussian_noise(stack, model)
+
+
+def recipe_of(method: str | Restorer | Recipe, noise: NoiseModel | float | None = None, device: str = "auto",
+              threads: int | None = None) -> Recipe:
+    """Return the recipe of what `restore` was asked for."""
+    if isinstance(method, Recipe):
+        return method
+    restorer = named(method) if isinstance(method, str) else method
+    if not isinstance(restorer, Restorer):
+        raise TypeError(f"method={method!r}: expected a name, a preset or a method value such as Shrinkage().")
+    if noise is not None and not isinstance(noise, NoiseModel):
+        noise = Gaussian(noise)
+    return Recipe.of(restorer, noise, device=device, threads=threads)
+
+
+def stack_of(image: Any, axes: str | None = None) -> Stack:
+    """Return the stack of an array or of a napari layer."""
+    if hasattr(image, "as_layer_data_tuple"):
+        from .gui.layers import stack_of_layer
+
+        return stack_of_layer(image, axes)
+    return Stack(image, axes or "")
+
+

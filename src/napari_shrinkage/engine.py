@@ -1,0 +1,188 @@
+"""The engine: decide every number once from the data, then restore window by window.
+
+Conventions: the noise is estimated once for a whole stack; one plan serves all its planes, tiles and previews, so a
+previewed pixel equals the final one and a tiled result the untiled. Long work is a generator of `Progress`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .devices import available_cores, chosen_device
+from .estimators import gaussian_noise
+from .recipe import Plan, Recipe, Record, Step
+from .sample import DeferredSample, drawn_fields
+from .stack import Float, Stack
+from .tiles import Region, checked_region, filled, lazily_restored, mixes_color, restore_region, to_noise_units, whole, windows
+
+DIGEST_BYTES = 2**28
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is: `done` of `total` windows, and what is being done."""
+
+    done: int
+    total: int
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A restored stack and the record of how it was made.
+
+    Parameters
+    ----------
+    stack : Stack
+        float32 values in the units of the input; covers `region` of it.
+    record : Record
+        Plans, input, versions, time.
+    region : tuple of slice
+        The part of the input that was restored, one slice per axis.
+    """
+
+    stack: Stack
+    record: Record
+    region: Region = field(default=(), compare=False)
+
+
+def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None = None) -> Plan:
+    """Return the plan of one step: noise, thresholds, levels and device become values.
+
+    Parameters
+    ----------
+    step : Step
+        The wish.
+    stack : Stack
+        The data; a lazy stack is sampled, never loaded whole.
+    device : str
+        "auto" takes an accelerator where the method gains from it.
+    threads : int, optional
+        CPU threads of the fused kernels; None uses every core this process may use.
+
+    Returns
+    -------
+    Plan
+        Holds no "auto" any more; every window that is restored by it agrees with every other.
+
+    Raises
+    ------
+    ValueError
+        If the image is empty, or a number does not fit it.
+    """
+    if not stack.pixels:
+        raise ValueError(f"the image is empty (shape {stack.shape}); expected at least one pixel on every axis.")
+    ndim = step.restorer.spatial_ndim
+    noise = (step.noise or gaussian_noise(stack)).for_channels(stack.channels)
+    color = mixes_color(step.restorer, stack)
+
+    def draw() -> Float:
+        fields = drawn_fields(stack, ndim)
+        if not np.isfinite(fields).all():
+            fields = filled(fields, ndim)
+        return np.stack([to_noise_units(one, noise, color) for one in fields])
+
+    sample = DeferredSample(draw, stack.field_shape(ndim), stack.field_spacing(ndim), noise.autocorrelation)
+    restorer = step.restorer.resolve(sample)
+    place, reason = chosen_device(device, restorer.is_fused)
+    return Plan(restorer, noise, place, reason, threads or available_cores())
+
+
+def run(recipe: Recipe | Plan, stack: Stack, region: Region | None = None) -> Generator[Progress, None, Result]:
+    """Restore a stack, yielding progress before every window; closing the generator cancels.
+
+    Parameters
+    ----------
+    recipe : Recipe or Plan
+        A wish is resolved first; a plan is carried out as it is.
+    stack : Stack
+        The data. A lazy (dask) stack gives a lazy result.
+    region : tuple of slice, optional
+        Restore only this part; its pixels equal those of a run on everything.
+
+    Yields
+    ------
+    Progress
+        Windows done and in all.
+
+    Returns
+    -------
+    Result
+        The value of the generator (`drain` returns it).
+    """
+    started = time.perf_counter()
+    region = checked_region(region, stack)
+    current, plans = stack, []
+    steps: tuple[Step | Plan, ...] = (recipe,) if isinstance(recipe, Plan) else recipe.steps
+    for number, step in enumerate(steps, start=1):
+        name = f"step {number} of {len(steps)}: " if len(steps) > 1 else ""
+        yield Progress(0, 1, f"{name}deciding from the data")
+        plan = step if isinstance(step, Plan) else resolve(step, current, recipe.device, recipe.threads)  # type: ignore[union-attr]
+        part = region if number == len(steps) else whole(current)
+        current = current.with_array((yield from _restored_array(plan, current, part, name)))
+        plans.append(plan)
+    return Result(current, recorded(tuple(plans), stack, region, time.perf_counter() - started), region)
+
+
+def drain(work: Generator[Any, None, T]) -> T:
+    """Run a generator to its end and return its value."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+def restored(plan: Plan, stack: Stack) -> Any:
+    """Return the restored array of a whole stack, without a record."""
+    return drain(_restored_array(plan, stack, whole(stack), ""))
+
+
+def recorded(plans: tuple[Plan, ...], stack: Stack, region: Region | None = None, seconds: float = 0.0) -> Record:
+    """Return the record of plans carried out on a stack."""
+    verdicts = tuple(plan.noise.verdict for plan in plans if plan.noise.verdict)
+    return Record(plans=plans, input=described(stack, region), created=datetime.now(UTC).isoformat(timespec="seconds"),
+                  seconds=round(seconds, 4), messages=verdicts + _notes(plans))
+
+
+def described(stack: Stack, region: Region | None = None) -> dict[str, Any]:
+    """Return what a record says of its input: shape, type, axes, grid, source, region and a digest."""
+    return {"shape": list(stack.shape), "dtype": str(stack.array.dtype), "axes": stack.axes, "spacing": list(stack.spacing),
+            "units": list(stack.units), "source": stack.source, "digest": digest(stack),
+            "region": [[part.start, part.stop] for part in region or whole(stack)]}
+
+
+def digest(stack: Stack) -> str:
+    """Return a BLAKE2b digest of the data: all of it up to 256 MB in memory, else of evenly spread windows."""
+    hasher = hashlib.blake2b(f"{stack.shape} {stack.array.dtype}".encode(), digest_size=16)
+    if not stack.is_lazy and stack.pixels * stack.array.dtype.itemsize <= DIGEST_BYTES:
+        hasher.update(np.ascontiguousarray(stack.array).data)
+        return f"blake2b:{hasher.hexdigest()}"
+    hasher.update(drawn_fields(stack, 2, DIGEST_BYTES // 64).data)
+    return f"blake2b-sampled:{hasher.hexdigest()}"
+
+
+def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Generator[Progress, None, Any]:
+    if stack.is_lazy:
+        return lazily_restored(plan, stack)[region]
+    out = np.empty([part.stop - part.start for part in region], np.float32)
+    todo = list(windows(plan.restorer, stack, region))
+    for done, window in enumerate(todo):
+        yield Progress(done, len(todo), f"{name}restoring")
+        place = tuple(slice(w.start - r.start, w.stop - r.start) for w, r in zip(window, region, strict=True))
+        out[place] = restore_region(plan, stack, window)
+    yield Progress(len(todo), len(todo), f"{name}done")
+    return out
+
+
+def _notes(plans: tuple[Plan, ...]) -> tuple[str, ...]:
+    silent = any(plan.noise.is_zero for plan in plans)
+    return ("The noise is zero, so the values are unchanged.",) if silent else ()

@@ -1,0 +1,162 @@
+"""Shrinkage: go to a domain where the image is sparse, shrink what looks like noise, come back.
+
+Convention: thresholds are multiples of each coefficient's own noise std, which follows from the transform and the
+noise's autocorrelation; the rule decides what happens around the threshold.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import annotated_types as at
+import numpy as np
+
+from ..methods import ADVANCED, method
+from ..rules import Hard, ShrinkageRule, Soft
+from ..stack import Float, Geometry
+from ..thresholds import Bayes, ThresholdSelector
+from ..transforms.base import Band, Transform
+from ..transforms.block_dct import SlidingDCT
+from ..transforms.stationary import StationaryWavelet
+from .base import Apply, Restorer, on_device
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..noise import Autocorrelation
+    from ..sample import Sample
+
+Weights = Literal["sparsity", "uniform"]
+FUSED_SIZES = (8, 16)  # of dct_kernels, known here without importing numba
+
+
+@method("shrinkage", title="Shrinkage")
+class Shrinkage(Restorer):
+    """Shrink the coefficients of a transform towards zero.
+
+    Parameters
+    ----------
+    transform : Transform
+        Domain in which the image is sparse.
+    rule : ShrinkageRule
+        What happens to a coefficient around the threshold.
+    threshold : ThresholdSelector
+        How the threshold of each band is chosen, in multiples of the noise.
+    spins : int
+        Circular shifts per axis that are averaged (cycle spinning) for a decimated transform; 1 shifts nothing.
+    weights : {"sparsity", "uniform"}
+        How overlapping patches of a block transform are averaged: by 1 / (number of coefficients kept), or equally.
+
+    References
+    ----------
+    Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81, 1994, doi:10.1093/biomet/81.3.425.
+    Coifman, Donoho, "Translation-invariant de-noising", 1995, doi:10.1007/978-1-4612-2544-7_9 (cycle spinning).
+    Yaroslavsky, Egiazarian, Astola, "Transform domain image restoration methods", 2001, doi:10.1117/12.424970 (sliding DCT).
+    """
+
+    transform: Transform = StationaryWavelet()
+    rule: ShrinkageRule = Soft()
+    threshold: ThresholdSelector = Bayes()
+    spins: Annotated[int, at.Ge(1), at.Le(32), ADVANCED] = 1
+    weights: Annotated[Weights, ADVANCED] = "sparsity"
+
+    @property
+    def spatial_ndim(self) -> int:
+        """Planes or volumes, as the transform says."""
+        return self.transform.ndim
+
+    def resolve(self, sample: Sample) -> Self:
+        """Resolve the transform's levels and sizes, then the thresholds."""
+        transform = self.transform.resolve(sample)
+        return self.replace(transform=transform, threshold=self.threshold.resolve(sample, transform))
+
+    def geometry(self) -> Geometry:
+        """Return the transform's geometry, with the reach of the shifts added."""
+        inner = self.transform.geometry()
+        if inner.halo is None or not self._shifts():
+            return inner
+        reach = tuple(h + m for h, m in zip(inner.halo, inner.multiple, strict=True))
+        return Geometry(inner.border, inner.margin, inner.multiple, reach)
+
+    def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
+        """Shrink the coefficients of extended fields (B, C, *domain); differentiable."""
+        gains = self.transform.noise_gain(correlation)
+        shifts = self._shifts() or [(0,) * self.spatial_ndim]
+        axes = tuple(range(-self.spatial_ndim, 0))
+        total = 0
+        for shift in shifts:
+            back = tuple(-s for s in shift)
+            total = total + self._shrunk(z.roll(shift, axes), gains).roll(back, axes)  # type: ignore[assignment]
+        return total / len(shifts)  # type: ignore[return-value]
+
+    def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
+        """Return the fused CPU kernel where there is one for these choices, else `apply` in torch."""
+        if device != "cpu" or not self.is_fused:
+            return on_device(self, device, correlation)
+        return fused_threshold(self, correlation, threads)
+
+    @property
+    def is_fused(self) -> bool:
+        """Whether a fused CPU kernel stands beside the torch reference for these choices."""
+        return isinstance(self.rule, Hard) and has_kernel(self.transform)
+
+    def _shifts(self) -> list[tuple[int, ...]]:
+        """Return the circular shifts to average, none for a shift-invariant transform or spins=1."""
+        multiple = self.transform.geometry().multiple
+        if self.spins == 1 or max(multiple) == 1:
+            return []
+        return list(itertools.product(*(range(min(self.spins, m)) for m in multiple)))
+
+    def _shrunk(self, z: Tensor, gains: dict[str, float]) -> Tensor:
+        coefficients = self.transform.analysis(z)
+        shrunk = coefficients.map(lambda band: self._shrunk_band(band, gains[band.key]))
+        return self.transform.synthesis(shrunk, self._patch_weight(shrunk.bands))
+
+    def _shrunk_band(self, band: Band, gain: float) -> Tensor:
+        return self.rule(band.data, self.threshold(band, gain))
+
+    def _patch_weight(self, bands: tuple[Band, ...]) -> Tensor | None:
+        if self.weights == "uniform" or not isinstance(self.transform, SlidingDCT):
+            return None
+        kept: Any = 1
+        for band in bands:
+            if band.detail:
+                kept = kept + (band.data != 0)
+        return 1 / kept  # type: ignore[no-any-return]
+
+
+def has_kernel(transform: Transform) -> bool:
+    """Whether the fused CPU kernels cover this transform: square blocks of a covered size at every pixel."""
+    return isinstance(transform, SlidingDCT) and transform.ndim == 2 and transform.stride == 1 and transform.size in FUSED_SIZES
+
+
+def coefficient_stds(transform: SlidingDCT, correlation: Autocorrelation | None) -> Float:
+    """Return the noise std of every coefficient of a plane's block, (size, size)."""
+    gains = transform.noise_gain(correlation)
+    return np.asarray([gains[band.key] for band in transform.subbands()], np.float32).reshape(transform.size, transform.size)
+
+
+def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, threads: int) -> Apply:
+    """Return hard thresholding of a sliding DCT by the fused kernel, one channel at a time."""
+    from ..transforms.dct_kernels import hard_threshold
+
+    transform = restorer.transform
+    assert isinstance(transform, SlidingDCT)
+    stds = coefficient_stds(transform, correlation)
+    uniform = restorer.weights == "uniform"
+
+    def thresholds(channel: int) -> Float:
+        multiples = [_of_channel(restorer.threshold.select(band, 1.0), channel) if band.detail else 0.0
+                     for band in transform.subbands()]
+        return stds * np.asarray(multiples, np.float32).reshape(stds.shape)
+
+    def restored(z: Float) -> Float:
+        return np.stack([hard_threshold(plane, transform.size, thresholds(channel), uniform_weights=uniform, threads=threads)
+                         for channel, plane in enumerate(z)])
+
+    return restored
+
+
+def _of_channel(multiple: float | tuple[float, ...], channel: int) -> float:
+    return multiple[channel % len(multiple)] if isinstance(multiple, tuple) else multiple

@@ -1,0 +1,258 @@
+"""One window of a stack, restored exactly as the whole would come out there.
+
+Conventions: a region is one slice with start and stop per array axis, and always takes every channel; a box is the part
+of the array that a region needs, its halo included; what lies beyond the border is found by `Geometry.indices`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .color import to_opponent, to_rgb
+from .noise import NoiseModel
+from .recipe import Plan
+from .restorers.base import Apply, Restorer
+from .stack import Array, Float, Stack, blocks, taken
+
+TILE_PIXELS = 2**20
+Region = tuple[slice, ...]
+
+
+def whole(stack: Stack) -> Region:
+    """Return the region that is everything."""
+    return tuple(slice(0, n) for n in stack.shape)
+
+
+def checked_region(region: Region | None, stack: Stack) -> Region:
+    """Return a region with every slice inside the stack, or raise an error that says what fits."""
+    if region is None:
+        return whole(stack)
+    inside = len(region) == len(stack.shape) and all(
+        0 <= (part.start or 0) < (n if part.stop is None else part.stop) <= n and part.step in (None, 1)
+        for part, n in zip(region, stack.shape, strict=False))
+    if not inside:
+        raise ValueError(f"region={region} does not lie inside an image of shape {stack.shape} (axes {stack.axes}); "
+                         "give one non-empty slice per axis.")
+    full = tuple(slice(part.start or 0, n if part.stop is None else part.stop)
+                 for part, n in zip(region, stack.shape, strict=True))
+    axis = stack.channel_axis
+    if axis is not None and (full[axis].start, full[axis].stop) != (0, stack.shape[axis]):
+        raise ValueError(f"a region takes every channel; axis {axis} (C) must be slice(0, {stack.shape[axis]}).")
+    return full
+
+
+def tile_shape(restorer: Restorer, stack: Stack) -> tuple[int, ...]:
+    """Return the window size of a run: about 1 million pixels, larger where the halo would cost more than the window."""
+    geometry, ndim = restorer.geometry(), restorer.spatial_ndim
+    shape = stack.field_shape(ndim)
+    if geometry.halo is None:
+        return shape
+    side = round(TILE_PIXELS ** (1 / ndim))
+    return tuple(min(n, -(-max(side, 4 * h) // m) * m) for n, h, m in zip(shape, geometry.halo, geometry.multiple, strict=True))
+
+
+def windows(restorer: Restorer, stack: Stack, region: Region) -> Iterator[Region]:
+    """Yield the windows of at most `tile_shape`, plane by plane, that make up a region."""
+    ndim = restorer.spatial_ndim
+    size = [1] * len(stack.shape)
+    if stack.channel_axis is not None:
+        size[stack.channel_axis] = stack.shape[stack.channel_axis]
+    for axis, n in zip(stack.spatial_axes(ndim), tile_shape(restorer, stack), strict=True):
+        size[axis] = n
+    for window in blocks([part.stop - part.start for part in region], size):
+        yield tuple(slice(part.start + w.start, part.start + w.stop) for part, w in zip(region, window, strict=True))
+
+
+def source_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
+    """Return the part of the array that holds every pixel that a region needs."""
+    box = list(region)
+    for axis, index in zip(stack.spatial_axes(restorer.spatial_ndim), _needed(restorer, stack, region), strict=True):
+        box[axis] = slice(int(index.min()), int(index.max()) + 1)
+    return tuple(box)
+
+
+def restore_region(plan: Plan, stack: Stack, region: Region | None = None) -> Array:
+    """Restore a part of a stack; its pixels equal those of the whole.
+
+    Parameters
+    ----------
+    plan : Plan
+        Made for this stack by `engine.resolve`.
+    stack : Stack
+        The data.
+    region : tuple of slice, optional
+        One slice per axis, every channel; None is everything.
+
+    Returns
+    -------
+    ndarray
+        float32, of the region's shape. Non-finite input values and an alpha channel are as they were.
+    """
+    region = checked_region(region, stack)
+    box = source_box(plan.restorer, stack, region)
+    return restored_box(plan, _frame(stack), _finite_box(stack, box, plan.restorer.spatial_ndim),
+                        np.asarray(stack.array[region]), region)
+
+
+def restored_box(plan: Plan, frame: Stack, box_values: Array, original: Array, region: Region) -> Array:
+    """Restore a region from the (finite) values of its `source_box`.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    frame : Stack
+        Tells shape and axes of the whole stack; its values are not read.
+    box_values : ndarray
+        The values of the box.
+    original : ndarray
+        The input on the region itself: its non-finite values and its alpha are put back.
+    region : tuple of slice
+        Where.
+    """
+    ndim, apply = plan.restorer.spatial_ndim, built(plan)
+    needed = _needed(plan.restorer, frame, region)
+    indices = [index - index.min() for index in needed]
+    inner = _inner(plan.restorer, frame, region)
+    everything = [slice(None)] * ndim
+    color = mixes_color(plan.restorer, frame)
+    out = np.empty(original.shape, np.float32)
+    for plane in itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim))):
+        place = frame.selection(ndim, plane, everything)
+        extended = taken(frame.to_field(box_values[place], ndim), indices)
+        restored = restored_field(plan.noise, apply, extended, color)[inner]
+        target = out[place]
+        np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored, ndim))
+    _put_back(out, original, frame)
+    return out
+
+
+def lazily_restored(plan: Plan, stack: Stack) -> Any:
+    """Return a dask array of the restored stack; each block reads only its own part of the input and the halo."""
+    import dask.array as da
+    from dask.delayed import delayed
+
+    frame = _frame(stack)
+    chunks = _output_chunks(plan.restorer, stack)
+    starts = [np.cumsum([0, *sizes]) for sizes in chunks]
+    work = delayed(_restored_chunk, pure=True)
+    parts = np.empty([len(sizes) for sizes in chunks], dtype=object)
+    for place in np.ndindex(parts.shape):
+        region = tuple(slice(int(s[i]), int(s[i + 1])) for s, i in zip(starts, place, strict=True))
+        box = source_box(plan.restorer, frame, region)
+        value = work(plan, frame, stack.array[box], stack.array[region], region)
+        parts[place] = da.from_delayed(value, tuple(p.stop - p.start for p in region), dtype=np.float32)
+    return da.block(parts.tolist())
+
+
+def to_noise_units(values: Float, noise: NoiseModel, color: bool) -> Float:
+    """Return a field (C, *spatial) on the scale where its noise has variance 1, colour as opponent channels."""
+    z = noise.forward(values).astype(np.float32, copy=False)
+    return to_opponent(z) if color else z
+
+
+def restored_field(noise: NoiseModel, apply: Apply, values: Float, color: bool) -> Float:
+    """Restore one extended field in the units of the image; without noise it is returned as it is."""
+    if noise.is_zero:
+        return values
+    z = apply(to_noise_units(values, noise, color))
+    return noise.inverse(to_rgb(z) if color else z).astype(np.float32, copy=False)  # type: ignore[no-any-return]
+
+
+def mixes_color(restorer: Restorer, stack: Stack) -> bool:
+    """Whether the restorer sees the stack's colours as luminance and chrominance."""
+    return stack.is_color and restorer.opponent_color
+
+
+def filled(values: Array, spatial: int) -> Array:
+    """Return float values with the non-finite ones replaced by the nearest finite one along the last `spatial` axes.
+
+    A plane without any finite value is filled with zeros.
+    """
+    from scipy.ndimage import distance_transform_edt
+
+    bad = ~np.isfinite(values)
+    out = values.copy()
+    for plane in np.ndindex(values.shape[: values.ndim - spatial]):
+        if bad[plane].all():
+            out[plane] = 0
+        elif bad[plane].any():
+            nearest = distance_transform_edt(bad[plane], return_distances=False, return_indices=True)
+            out[plane] = values[plane][tuple(nearest)]
+    return out
+
+
+def built(plan: Plan) -> Apply:
+    """Return the restoring function of a plan."""
+    return plan.restorer.build(plan.device, plan.noise.autocorrelation, plan.threads)
+
+
+def _frame(stack: Stack) -> Stack:
+    """Return a stack of the same shape and axes that holds no data."""
+    return replace(stack, array=np.broadcast_to(np.zeros((), stack.array.dtype), stack.shape))
+
+
+def _window(stack: Stack, restorer: Restorer, region: Region) -> list[slice]:
+    return [region[axis] for axis in stack.spatial_axes(restorer.spatial_ndim)]
+
+
+def _needed(restorer: Restorer, stack: Stack, region: Region) -> tuple[Any, ...]:
+    """Return, per spatial axis, the source pixel of every coordinate that a region needs."""
+    geometry, shape = restorer.geometry(), stack.field_shape(restorer.spatial_ndim)
+    return geometry.indices(geometry.grown(_window(stack, restorer, region), shape), shape)
+
+
+def _inner(restorer: Restorer, stack: Stack, region: Region) -> tuple[slice, ...]:
+    """Return the place of a region's pixels in its grown window, for a field (C, *spatial)."""
+    window, shape = _window(stack, restorer, region), stack.field_shape(restorer.spatial_ndim)
+    grown = restorer.geometry().grown(window, shape)
+    return (slice(None), *(slice(w.start - g.start, w.stop - g.start) for w, g in zip(window, grown, strict=True)))
+
+
+def _finite_box(stack: Stack, box: Region, ndim: int) -> Array:
+    """Return the values of a box; where some are not finite, filled from the nearest of the whole plane."""
+    values = np.asarray(stack.array[box])
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return values
+    spatial = stack.spatial_axes(ndim)
+    planes = tuple(slice(None) if axis in spatial else part for axis, part in enumerate(box))
+    return _filled_axes(np.asarray(stack.array[planes]), spatial)[
+        tuple(box[axis] if axis in spatial else slice(None) for axis in range(len(box)))]
+
+
+def _filled_axes(values: Array, spatial: Sequence[int]) -> Array:
+    """Fill non-finite values along the given axes."""
+    last = tuple(range(-len(spatial), 0))
+    return np.moveaxis(filled(np.moveaxis(values, spatial, last), len(spatial)), last, spatial)
+
+
+def _put_back(out: Array, original: Array, frame: Stack) -> None:
+    """Put the alpha channel and the non-finite values of the input back."""
+    if frame.has_alpha:
+        out[..., 3] = original[..., 3]
+    if original.dtype.kind == "f":
+        np.copyto(out, original, where=~np.isfinite(original), casting="same_kind")
+
+
+def _restored_chunk(plan: Plan, frame: Stack, box_values: Array, original: Array, region: Region) -> Array:
+    if box_values.dtype.kind == "f" and not np.isfinite(box_values).all():
+        box_values = _filled_axes(box_values, frame.spatial_axes(plan.restorer.spatial_ndim))
+    return restored_box(plan, frame, box_values, original, region)
+
+
+def _output_chunks(restorer: Restorer, stack: Stack) -> list[tuple[int, ...]]:
+    """Return the chunks of a lazy result: the input's, spatial ones not below a window, channels whole."""
+    chunks = [tuple(int(n) for n in sizes) for sizes in stack.array.chunks]
+    if stack.channel_axis is not None:
+        chunks[stack.channel_axis] = (stack.shape[stack.channel_axis],)
+    for axis, least in zip(stack.spatial_axes(restorer.spatial_ndim), tile_shape(restorer, stack), strict=True):
+        if max(chunks[axis]) < least:
+            n = stack.shape[axis]
+            step = -(-least // max(chunks[axis])) * max(chunks[axis])
+            chunks[axis] = tuple(min(step, n - start) for start in range(0, n, step))
+    return chunks
