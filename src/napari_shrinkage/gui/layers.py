@@ -1,0 +1,254 @@
+"""From napari's image layers to stacks and back: the only place that knows what a layer is.
+
+Convention: the axes of a stack are the layer's own, with the colours of an RGB layer as a trailing C; so axis i of one is
+axis i of the other, and a result lies exactly over the pixels that it was made from. napari is imported inside functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..engine import Result, drain, run
+from ..pyramid import pyramid
+from ..recipe import Recipe, Record
+from ..stack import Array, Stack
+from ..tiles import Region, whole
+
+RECORD = "napari_shrinkage"
+KEPT = (
+    "rgb", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "opacity", "blending", "colormap",
+    "contrast_limits", "gamma", "interpolation2d", "interpolation3d", "rendering", "depiction", "iso_threshold",
+    "attenuation", "projection_mode",
+)
+NAMES = {
+    "T": ("t", "time", "times", "frame", "frames"), "C": ("c", "ch", "channel", "channels"),
+    "Z": ("z", "depth", "slice", "slices", "plane", "planes"), "Y": ("y", "row", "rows", "height"),
+    "X": ("x", "col", "cols", "column", "columns", "width"),
+}
+UNNAMED = {1: "X", 2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
+SPARE = "PQRSUVWABDEFGHIJKLMNO"  # letters for axes without a name of their own
+LAZY_SIDE = 256
+LayerData = tuple[Any, dict[str, Any], str]
+
+
+def stack_of_layer(layer: Any, axes: str | None = None) -> Stack:
+    """Return the stack of an image layer, at full resolution.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Its data may be numpy, dask, zarr or any other array; what is not in memory stays lazy.
+    axes : str, optional
+        One letter per axis. None reads the layer's axis labels; where they say nothing, 3 axes are "ZYX" ("TYX" when
+        the first is measured in units of time), 4 are "TZYX", 5 are "TCZYX".
+
+    Returns
+    -------
+    Stack
+        Axes of the layer, and a trailing C for colours; spacing and units are the layer's scale and units.
+
+    Raises
+    ------
+    TypeError
+        If the layer is not an image.
+    ValueError
+        If the axes do not fit it.
+    """
+    array = layer_array(layer)
+    letters = _override(layer, axes) if axes else layer_axes(layer)
+    spacing = [abs(float(s)) for s in layer.scale] + [1.0] * bool(layer.rgb)
+    units = [str(unit) for unit in layer.units] + ["pixel"] * bool(layer.rgb)
+    return Stack(array, letters, tuple(spacing), tuple(units), str(layer.source.path or layer.name))
+
+
+def layer_array(layer: Any) -> Any:
+    """Return the full-resolution data of an image layer as a numpy or dask array."""
+    from napari.layers import Image
+
+    if not isinstance(layer, Image):
+        raise TypeError(f"{layer.name!r} is a {type(layer).__name__} layer; only Image layers can be restored. "
+                        "Choose an image, or convert the layer to one (right click in the layer list).")
+    data = layer.data[0] if layer.multiscale else layer.data
+    if hasattr(data, "dims") and hasattr(data, "data"):  # xarray
+        data = data.data
+    if isinstance(data, np.ndarray) or hasattr(data, "dask"):
+        return data
+    if getattr(data, "chunks", None):
+        import dask.array as da
+
+        return da.from_array(data, chunks=data.chunks)
+    return np.asarray(data)
+
+
+def layer_axes(layer: Any) -> str:
+    """Return one letter per axis of an image layer: from its labels, else from its units, else by custom."""
+    labelled = [_letter(label) for label in layer.axis_labels]
+    letters = _completed(labelled, _custom(layer)) if any(labelled) else _custom(layer)
+    return f"{_without_color(letters)}C" if layer.rgb else letters
+
+
+def result_layer(layer: Any, result: Result, name: str) -> LayerData:
+    """Return the layer of a result, exactly over the pixels of `layer` that it was made from.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The source.
+    result : Result
+        Of its stack, or of a region of it, at the same or a finer resolution.
+    name : str
+        Name of the new layer.
+
+    Returns
+    -------
+    tuple
+        (data, attributes, "image"). A multiscale source that was restored as a whole gives a multiscale result.
+    """
+    levels = _level_shapes(layer, result)
+    attributes = {**_attributes(layer), "name": name, "multiscale": levels is not None}
+    attributes.update(_placed(layer, result))
+    attributes["metadata"] = {**layer.metadata, RECORD: result.record.to_json()}
+    array = result.stack.array
+    return (array if levels is None else pyramid(array, levels)), attributes, "image"
+
+
+def restored_layer(layer: Any, recipe: Recipe, axes: str | None = None) -> LayerData:
+    """Restore an image layer; return the layer of the result."""
+    return result_layer(layer, drain(run(recipe, stack_of_layer(layer, axes))), f"{layer.name} denoised")
+
+
+def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
+    """Return the layer of the method noise: input minus result, what the method took away.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The input.
+    result : Result
+        Made from it, or from a region of it.
+    name : str
+        Name of the new layer.
+
+    Returns
+    -------
+    tuple
+        (data, attributes, "image") in the units of the image, with limits that are symmetric about 0. Of a colour image
+        it is the luminance (R + G + B) / sqrt(3), whose noise is as strong as that of one colour.
+    """
+    removed = method_noise(stack_of_layer(layer, result.stack.axes), result)
+    attributes = {**_attributes(layer), **_placed(layer, result), "name": name, "rgb": False, "colormap": "PiYG"}
+    limit = _reach(removed)
+    attributes.update(contrast_limits=(-limit, limit), gamma=1.0, interpolation2d="nearest", blending="translucent",
+                      metadata={})
+    return removed, attributes, "image"
+
+
+def method_noise(stack: Stack, result: Result) -> Any:
+    """Return input minus result on the result's region, float32; the luminance of a colour image."""
+    cut = stack.array[result.region or whole(stack)]
+    if cut.shape != result.stack.shape:
+        raise ValueError(f"the result has shape {result.stack.shape}, its input {cut.shape}: they are not on the same grid, "
+                         "so there is no difference to show.")
+    removed = cut.astype(np.float32) - result.stack.array
+    return (removed[..., :3].sum(axis=-1) / np.sqrt(np.float32(3))) if stack.is_color else removed
+
+
+def record_of_layer(layer: Any) -> Record | None:
+    """Return how a layer was made, or None when it is not one of our results.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the record was altered so that it cannot be read.
+    """
+    data = layer.metadata.get(RECORD)
+    if data is None:
+        return None
+    try:
+        return Record.from_json(data)
+    except KeyError as error:
+        raise ValueError(f"the record of {layer.name!r} is incomplete: it has no {error}.") from error
+
+
+def result_of_layer(layer: Any) -> Result | None:
+    """Return the result that a layer shows, or None when it is not one of ours."""
+    record = record_of_layer(layer)
+    if record is None:
+        return None
+    region = tuple(slice(start, stop) for start, stop in record.input["region"])
+    return Result(stack_of_layer(layer, record.input["axes"]), record, region)
+
+
+def _letter(label: str) -> str | None:
+    word = label.strip().lower()
+    known = next((letter for letter, words in NAMES.items() if word in words), None)
+    return known or (word.upper() if len(word) == 1 and word.isascii() and word.isalpha() else None)
+
+
+def _custom(layer: Any) -> str:
+    letters = _leading(layer.ndim)
+    timed = layer.ndim > 2 and layer.units[0].dimensionality == {"[time]": 1}
+    return letters if not timed else f"T{letters[1:].replace('T', 'P')}"
+
+
+def _leading(ndim: int) -> str:
+    return UNNAMED.get(ndim) or SPARE[: ndim - 5] + UNNAMED[5]
+
+
+def _completed(labelled: Sequence[str | None], custom: str) -> str:
+    """Fill the axes that have no known label: by custom, else with a letter that is still free."""
+    letters: list[str | None] = list(labelled)
+    for i, letter in enumerate(custom):
+        free = [c for c in (letter, *"TZ", *SPARE) if c not in letters]
+        letters[i] = letters[i] or free[0]
+    done = "".join(str(letter) for letter in letters)
+    return done if len(set(done)) == len(done) and {"Y", "X"} <= set(done) else custom
+
+
+def _without_color(letters: str) -> str:
+    """Give an axis of independent channels another letter, since C is the colours'."""
+    return letters.replace("C", next(c for c in SPARE if c not in letters))
+
+
+def _override(layer: Any, axes: str) -> str:
+    letters = axes.upper()
+    return f"{letters}C" if layer.rgb and len(letters) == layer.ndim and "C" not in letters else letters
+
+
+def _attributes(layer: Any) -> dict[str, Any]:
+    state = layer.as_layer_data_tuple()[1]
+    return {key: state[key] for key in KEPT if not (layer.rgb and key == "contrast_limits")}
+
+
+def _level_shapes(layer: Any, result: Result) -> list[tuple[int, ...]] | None:
+    """Return the source's level shapes where the result covers the whole of a multiscale source."""
+    shapes = [tuple(int(n) for n in level.shape) for level in layer.data] if layer.multiscale else []
+    return shapes if shapes and shapes[0] == result.stack.shape else None
+
+
+def _placed(layer: Any, result: Result) -> dict[str, Any]:
+    """Return scale and translate that put the result's pixels over the source's."""
+    from napari.utils.transforms import Affine
+
+    shape = (layer.data[0] if layer.multiscale else layer.data).shape
+    region: Region = result.region or tuple(slice(0, n) for n in shape)
+    starts = np.array([part.start for part in region[: layer.ndim]], dtype=float)
+    lengths = np.array([part.stop - part.start for part in region[: layer.ndim]])
+    finer = np.array(result.stack.shape[: layer.ndim]) / lengths
+    origin = starts + (1 / finer - 1) / 2  # centre of the first pixel, in source pixels
+    linear = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
+    return {"scale": np.asarray(layer.scale) / finer, "translate": np.asarray(layer.translate) + linear @ origin}
+
+
+def _reach(values: Any) -> float:
+    """Return the level that 99.9 % of the absolute values stay below; a lazy array is read in a central window only."""
+    if hasattr(values, "dask"):
+        window = tuple(slice(max((n - LAZY_SIDE) // 2, 0), (n + LAZY_SIDE) // 2) for n in values.shape[-2:])
+        values = np.asarray(values[(*(n // 2 for n in values.shape[:-2]), *window)])
+    step = max(int((values.size / 2**20) ** 0.5), 1)
+    cut: Array = np.abs(values[..., ::step, ::step])
+    finite = cut[np.isfinite(cut)]
+    return (float(np.quantile(finite, 0.999)) if finite.size else 0.0) or 1.0
