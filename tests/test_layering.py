@@ -14,6 +14,14 @@ import napari_shrinkage
 assert not (loaded := {heavy!r} & sys.modules.keys()), loaded
 """
 
+NAME_WHAT_IS_PUBLIC = """
+import sys
+import napari_shrinkage
+for name in napari_shrinkage.__all__:
+    getattr(napari_shrinkage, name)
+    assert not (loaded := {heavy!r} & sys.modules.keys()), (name, loaded)
+"""
+
 IMPORT_ALL_BUT_THE_GUI = """
 import importlib, pkgutil, sys
 
@@ -45,6 +53,10 @@ def run_python(code: str) -> str:
 
 def test_importing_the_package_loads_nothing_heavy():
     run_python(IMPORT_THE_PACKAGE.format(heavy=set(HEAVY)))
+
+
+def test_public_names_load_nothing_heavy_before_work_starts():
+    run_python(NAME_WHAT_IS_PUBLIC.format(heavy=set(HEAVY)))
 
 
 def test_everything_but_the_gui_imports_without_qt_magicgui_and_napari():
