@@ -1,24 +1,26 @@
 """What a method is: a frozen dataclass whose fields are its parameters.
 
-Everything that shows, stores or documents a method reads its fields: the widget, the command line, the record, the
-docs table and the contract tests. One convention: `None` in an optional field means "decide from the data"; a
-resolved plan holds none.
+Everything that shows, stores or documents a method reads its fields: the widget, the command line, the
+record, the docs table and the contract tests. One convention: `None` in an optional field means "decide from
+the data"; a resolved plan holds none.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from abc import ABC
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, dataclass_transform, get_args, get_origin
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform, get_args, get_origin
 
 import annotated_types as at
 from docstring_parser import DocstringStyle, parse
+
+from .annotations import coerced, described, read, unwrapped
 
 Json = dict[str, Any]
 
@@ -30,6 +32,13 @@ class Hidden:
 
 HIDDEN = Hidden()
 ADVANCED = "advanced"
+RESERVED = {
+    "method",
+    "role",
+    "name",
+    "title",
+    "advanced",
+}  # of records and of `Method`, so no field has these names
 
 
 @dataclass(frozen=True)
@@ -47,9 +56,11 @@ class Parameter:
     optional : bool
         Whether `None` ("decide from the data") is allowed.
     low, high : float or None
-        Bounds; see `low_open` and `high_open`.
+        Bounds of every number in the value; see `low_open` and `high_open`.
     low_open, high_open : bool
         Whether the bound itself is excluded.
+    least : int
+        Smallest number of entries of a tuple.
     choices : tuple of str
         The allowed values, empty when not a choice.
     unit : str
@@ -68,6 +79,7 @@ class Parameter:
     high: float | None = None
     low_open: bool = False
     high_open: bool = False
+    least: int = 0
     choices: tuple[Any, ...] = ()
     unit: str = ""
     doc: str = ""
@@ -81,30 +93,42 @@ class Parameter:
 
     def expected(self) -> str:
         """Say in words what value is allowed."""
-        if self.choices:
-            words = "one of " + ", ".join(repr(c) for c in self.choices)
-        elif self.role is not None:
-            words = f"a {self.role.__name__} such as " + ", ".join(c.__name__ for c in members(self.role).values())
+        if self.role is not None:
+            words = f"a {self.role.__name__} such as " + ", ".join(
+                c.__name__ for c in members(self.role).values()
+            )
         else:
-            words = _type_words(self.type) + _bound_words(self)
-        return words + (" or None (decide from the data)" if self.optional else "")
+            words = described(self.type) + _bound_words(self)
+        return words + (", or None (decide from the data)" if self.optional else "")
 
     def checked(self, value: Any, owner: str) -> Any:
         """Return `value` in the field's own type, or raise an error that says what is allowed."""
         if value is None and self.optional:
             return None
+        error: type[Exception] = ValueError
         try:
-            value = _coerced(value, self.type)
-            ok = _within(value, self)
-        except (TypeError, ValueError):
-            ok = False
-        if not ok:
-            error = ValueError if isinstance(value, int | float) else TypeError
-            raise error(f"{owner}.{self.name}={value!r}: expected {self.expected()}.")
-        return value
+            value = coerced(value, self.type)
+            if _within(value, self):
+                return value
+        except TypeError:
+            error = TypeError
+        except (ValueError, OverflowError):
+            pass
+        raise error(f"{owner}.{self.name}={value!r}: expected {self.expected()}.")
+
+    def read(self, text: str) -> Any:
+        """Return a command line's text as this field's value: None for "auto", a nested method by its name."""
+        if self.optional and text.lower() in ("none", "auto"):
+            return None
+        if self.role is None:
+            return read(text, self.type)
+        family = members(self.role)
+        if text not in family:
+            raise ValueError(f"{self.name}={text!r}: expected one of {', '.join(family)}.")
+        return _built(family[text], {})
 
 
-class Method:
+class Method(ABC):  # noqa: B024 - the families below it have abstract methods
     """Base of every method value: validates its fields, knows its role and its name."""
 
     role: ClassVar[str] = ""
@@ -131,7 +155,10 @@ M = TypeVar("M", bound=Method)
 _REGISTRY: dict[str, dict[str, type[Method]]] = {}
 
 
-def method(name: str, *, title: str = "", advanced: bool = False, positional: bool = False) -> Any:
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def method(
+    name: str, *, title: str = "", advanced: bool = False, kw_only: bool = True
+) -> Callable[[type[M]], type[M]]:
     """Class decorator: make a frozen dataclass of a method and register it in its role.
 
     Parameters
@@ -142,16 +169,19 @@ def method(name: str, *, title: str = "", advanced: bool = False, positional: bo
         Name in forms; the class name when empty.
     advanced : bool
         Whether forms list it under "Advanced".
-    positional : bool
-        Whether the fields may be given by position (noise models).
+    kw_only : bool
+        Whether the fields must be given by name; noise models take theirs by position too.
     """
 
-    @dataclass_transform(frozen_default=True, kw_only_default=True)
     def register(cls: type[M]) -> type[M]:
-        made = dataclass(frozen=True, kw_only=not positional)(cls)
+        made = dataclass(frozen=True, kw_only=kw_only)(cls)
+        if taken := RESERVED & {field.name for field in dataclasses.fields(made)}:  # type: ignore[arg-type]
+            raise TypeError(
+                f"{made.__name__} has a field named {', '.join(taken)}, which every method has already."
+            )
         made.name, made.title, made.advanced = name, title or cls.__name__, advanced
         family = _REGISTRY.setdefault(made.role, {})
-        if name in family:
+        if family.get(name, made).__qualname__ != made.__qualname__:  # the same one again is a reload
             raise TypeError(f"two methods of role {made.role!r} are named {name!r}")
         family[name] = made
         return made
@@ -191,25 +221,22 @@ def to_record(value: Method) -> Json:
     return record
 
 
-def from_record(record: Json) -> Method:
+def from_record(record: Any) -> Method:
     """Build the method value that `to_record` wrote.
 
     Raises
     ------
     ValueError
-        If the method or one of its parameters is unknown; the message names the choices.
+        If the method or one of its parameters is unknown or missing; the message names the choices.
     TypeError
         If a value has the wrong type.
     """
     if not isinstance(record, dict) or not isinstance(record.get("method"), str):
-        raise TypeError(f"a method's record is an object with the key 'method', such as "
-                        f'{{"method": "restorer/shrinkage"}}; this is {record!r}.')
-    cls = _lookup(record["method"])
-    known = {p.name for p in parameters(cls)}
-    unknown = sorted(set(record) - known - {"method"})
-    if unknown:
-        raise ValueError(f"{record['method']} has no parameter {', '.join(unknown)}; it has {', '.join(sorted(known))}.")
-    return cls(**{key: _revived(item) for key, item in record.items() if key != "method"})
+        raise TypeError(
+            "a method's record is an object with the key 'method', such as "
+            f'{{"method": "restorer/shrinkage"}}; this is {record!r}.'
+        )
+    return _built(_lookup(record["method"]), {k: _revived(v) for k, v in record.items() if k != "method"})
 
 
 def with_value(value: M, path: str, new: Any) -> M:
@@ -220,12 +247,14 @@ def with_value(value: M, path: str, new: Any) -> M:
     head, _, rest = path.partition(".")
     known = {p.name: p for p in parameters(type(value))}
     if head not in known:
-        raise ValueError(f"{type(value).__name__} has no parameter {head!r}; it has {', '.join(known)}.")
+        raise ValueError(f"{type(value).__name__} has no parameter {head!r}; {_names(type(value))}.")
     if not rest:
-        return value.replace(**{head: _read(known[head], new) if isinstance(new, str) else new})
+        return value.replace(**{head: known[head].read(new) if isinstance(new, str) else new})
     inner = getattr(value, head)
     if not isinstance(inner, Method):
-        raise ValueError(f"{type(value).__name__}.{head} is a plain value; the path {path!r} goes on behind it.")
+        raise ValueError(
+            f"{type(value).__name__}.{head} is a plain value; the path {path!r} goes on behind it."
+        )
     return value.replace(**{head: with_value(inner, rest, new)})
 
 
@@ -247,6 +276,27 @@ def _lookup(name: str) -> type[Method]:
     return family[short]
 
 
+def _built(cls: type[M], values: Json) -> M:
+    """Return the method with these fields, or raise an error that names the unknown and the missing ones."""
+    unknown = set(values) - {p.name for p in parameters(cls)}
+    if unknown:
+        raise ValueError(
+            f"{cls.role}/{cls.name} has no parameter {', '.join(sorted(unknown))}; {_names(cls)}."
+        )
+    missing = [p for p in parameters(cls) if p.default is MISSING and p.name not in values]
+    if missing:
+        wanted = "; ".join(f"{p.name}, {p.expected()}" for p in missing)
+        raise ValueError(
+            f"{cls.role}/{cls.name} has no default for {wanted}. Give it as a value or in a recipe."
+        )
+    return cls(**values)
+
+
+def _names(cls: type[Method]) -> str:
+    names = [p.name for p in parameters(cls)]
+    return "it has " + ", ".join(names) if names else "it has no parameters"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Method):
         return to_record(value)
@@ -263,24 +313,6 @@ def _revived(item: Any) -> Any:
     return tuple(_revived(v) for v in item) if isinstance(item, list) else item
 
 
-def _read(parameter: Parameter, text: str) -> Any:
-    if parameter.role is not None:
-        family = members(parameter.role)
-        if text not in family:
-            raise ValueError(f"{parameter.name}={text!r}: expected one of {', '.join(family)}.")
-        return family[text]()
-    if parameter.optional and text.lower() in ("none", "auto"):
-        return None
-    if parameter.type is bool:
-        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
-    for number in (int, float):
-        try:
-            return number(text)
-        except ValueError:
-            continue
-    return tuple(float(part) for part in text.split(",")) if "," in text else text
-
-
 def _field_docs(cls: type) -> dict[str, str]:
     docs: dict[str, str] = {}
     for base in reversed(cls.__mro__):
@@ -292,22 +324,24 @@ def _field_docs(cls: type) -> dict[str, str]:
 
 
 def _parameter(field: dataclasses.Field[Any], hint: Any, doc: str) -> Parameter:
-    marks: tuple[Any, ...] = ()
-    if get_origin(hint) is Annotated:
-        hint, *rest = get_args(hint)
-        marks = tuple(rest)
-    hint, optional = _without_none(hint)
+    kind, optional, marks = unwrapped(hint)
     found: dict[str, Any] = {}
     for mark in marks:
         found.update(_mark(mark))
-    choices = get_args(hint) if get_origin(hint) is Literal else ()
-    return Parameter(name=field.name, type=hint, default=_default(field), optional=optional, choices=choices, doc=doc, **found)
+    choices = get_args(kind) if get_origin(kind) is typing.Literal else ()
+    return Parameter(
+        name=field.name,
+        type=kind,
+        default=_default(field),
+        optional=optional,
+        choices=choices,
+        doc=doc,
+        **found,
+    )
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    return field.default
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def _mark(mark: Any) -> dict[str, Any]:
@@ -320,91 +354,38 @@ def _mark(mark: Any) -> dict[str, Any]:
             return {"high": high}
         case at.Lt(lt=high):
             return {"high": high, "high_open": True}
+        case at.MinLen(min_length=least):
+            return {"least": least}
         case at.Unit(unit=unit):
             return {"unit": unit}
         case Hidden():
             return {"hidden": True}
-    return {"advanced": True} if mark == ADVANCED else {}
-
-
-def _without_none(hint: Any) -> tuple[Any, bool]:
-    if get_origin(hint) not in (Union, types.UnionType):
-        return hint, False
-    options = [option for option in get_args(hint) if option is not type(None)]
-    optional = len(options) < len(get_args(hint))
-    return (options[0] if len(options) == 1 else Union[tuple(options)]), optional
-
-
-def _coerced(value: Any, kind: Any) -> Any:
-    origin = get_origin(kind)
-    if origin is Literal:
-        return value
-    if origin in (Union, types.UnionType):
-        return _first_fit(value, get_args(kind))
-    if origin is tuple:
-        return _coerced_tuple(value, get_args(kind))
-    if origin in (dict, Mapping):
-        _, item = get_args(kind)
-        return {str(key): _coerced(v, item) for key, v in value.items()}
-    if kind is float:
-        return _number(value, float)
-    if kind is int:
-        return _number(value, int)
-    if kind is Any or isinstance(value, kind):
-        return value
-    raise TypeError(kind)
-
-
-def _number(value: Any, kind: type) -> Any:
-    if isinstance(value, bool | str) or not math.isfinite(value) or kind(value) != value:
-        raise TypeError(kind)
-    return kind(value)
-
-
-def _first_fit(value: Any, kinds: tuple[Any, ...]) -> Any:
-    for kind in kinds:
-        try:
-            return _coerced(value, kind)
-        except (TypeError, ValueError, AttributeError):
-            continue
-    raise TypeError(kinds)
-
-
-def _coerced_tuple(value: Any, kinds: tuple[Any, ...]) -> Any:
-    if isinstance(value, str):
-        raise TypeError(kinds)
-    items = tuple(value)
-    if kinds[-1] is Ellipsis:
-        return tuple(_coerced(item, kinds[0]) for item in items)
-    if len(items) != len(kinds):
-        raise TypeError(kinds)
-    return tuple(_coerced(item, kind) for item, kind in zip(items, kinds, strict=True))
+        case "advanced":
+            return {"advanced": True}
+    raise TypeError(f"nothing reads the mark {mark!r}; use Ge, Gt, Le, Lt, MinLen, Unit, HIDDEN or ADVANCED.")
 
 
 def _within(value: Any, parameter: Parameter) -> bool:
-    if parameter.choices:
-        return value in parameter.choices
+    """Whether every number in a value lies between the bounds, and a tuple has entries enough."""
     if isinstance(value, Mapping):
         return all(_within(item, parameter) for item in value.values())
     if isinstance(value, tuple):
-        return all(_within(item, parameter) for item in value)
+        return len(value) >= parameter.least and all(_within(item, parameter) for item in value)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return True
-    low = parameter.low is None or value > parameter.low or (value == parameter.low and not parameter.low_open)
-    high = parameter.high is None or value < parameter.high or (value == parameter.high and not parameter.high_open)
-    return low and high
-
-
-def _type_words(kind: Any) -> str:
-    words = {int: "a whole number", float: "a number", bool: "True or False", str: "a text"}
-    return words.get(kind) or str(kind).replace("typing.", "")
+    low, high = parameter.low, parameter.high
+    above = low is None or value > low or (value == low and not parameter.low_open)
+    below = high is None or value < high or (value == high and not parameter.high_open)
+    return above and below
 
 
 def _bound_words(parameter: Parameter) -> str:
-    low, high = parameter.low, parameter.high
+    words = []
+    if parameter.least:
+        words.append(f"at least {parameter.least} of them")
+    if parameter.low is not None:
+        words.append(f"{'above' if parameter.low_open else 'of at least'} {parameter.low:g}")
+    if parameter.high is not None:
+        words.append(f"{'below' if parameter.high_open else 'of at most'} {parameter.high:g}")
     unit = f" {parameter.unit}" if parameter.unit else ""
-    if low is not None and high is not None:
-        return f" from {low:g} to {high:g}{unit}"
-    if low is not None:
-        return f" {'above' if parameter.low_open else 'of at least'} {low:g}{unit}"
-    return f" of at most {high:g}{unit}" if high is not None else unit
+    return (" " + " and ".join(words) if words else "") + unit

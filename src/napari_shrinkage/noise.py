@@ -22,7 +22,7 @@ class NoiseWarning(UserWarning):
     """A noise estimate that cannot be trusted, with the reason."""
 
 
-@method("autocorrelation", positional=True)
+@method("autocorrelation", kw_only=False)
 class Autocorrelation(Method):
     """How noise at one pixel resembles noise at its neighbours: correlation against lag.
 
@@ -119,7 +119,7 @@ class NoiseModel(Method):
         return False
 
 
-@method("gaussian", title="Gaussian", positional=True)
+@method("gaussian", title="Gaussian", kw_only=False)
 class Gaussian(NoiseModel):
     """Noise of the same strength everywhere.
 

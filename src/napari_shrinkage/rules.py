@@ -24,9 +24,7 @@ class ShrinkageRule(Method):
     """Base of the rules: from a coefficient and its threshold to the shrunk coefficient."""
 
     role: ClassVar[str] = "rule"
-    differentiable: ClassVar[bool] = (
-        True  # in t; False for a rule that jumps there, whose threshold cannot be fitted
-    )
+    differentiable: ClassVar[bool] = True  # in t; a rule that jumps there cannot be fitted
 
     @abstractmethod
     def __call__(self, c: Tensor, t: Tensor | float) -> Tensor:
@@ -51,7 +49,7 @@ class ProximalRule(ShrinkageRule):
 
     @abstractmethod
     def penalty(self, x: Tensor, t: Tensor | float) -> Tensor:
-        """Return the price of a restored coefficient: minus the log of its prior density, for noise of std 1."""
+        """Return the price of a restored coefficient: for noise of std 1, minus its log prior density."""
 
 
 @method("soft")
@@ -103,7 +101,7 @@ class Hard(ProximalRule):
 
 @method("garrote", advanced=True)
 class Garrote(ProximalRule):
-    """Subtract t**2 / c (non-negative garrote): continuous as soft, nearly without bias for large coefficients.
+    """Subtract t**2 / c (non-negative garrote): continuous as soft, nearly no bias for large coefficients.
 
     Notes ----- c = (x + root) / 2 with root = sqrt(x**2 + 4 t**2) inverts the rule, and the penalty is the
     integral of c - x: x (root - x) / 4 + t**2 log((x + root) / (2 t)).

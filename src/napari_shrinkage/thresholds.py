@@ -122,7 +122,7 @@ class AdaptiveThreshold(ThresholdSelector):
 
 @method("universal")
 class Universal(FixedThreshold):
-    """The universal threshold sqrt(2 ln N), above nearly all of the noise: smooth, but small details are lost.
+    """The universal threshold sqrt(2 ln N), above nearly all of the noise: smooth, but small details go.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ class Bayes(AdaptiveThreshold):
 
 @method("sure", title="SURE")
 class Sure(AdaptiveThreshold):
-    """The threshold of least estimated risk (Stein) of each band, from its own coefficients; for the soft rule.
+    """The threshold of least estimated risk (Stein) for each band, from its coefficients; for the soft rule.
 
     Notes ----- The estimate is unbiased for soft thresholding only; another rule needs another threshold.
     Noise may be correlated, since the rule takes each coefficient alone. The risk is that of the
@@ -286,4 +286,5 @@ def redundancy(transform: Transform, sample: Sample) -> float:
     probe = sample.part(1).tensor()[:1, :1]
     domain = transform.geometry().domain(probe.shape[2:])
     coefficients = sum(band.data.numel() for band in transform.forward(probe).bands)
-    return float(coefficients) / math.prod(part.stop - part.start for part in domain)
+    pixels: int = math.prod(part.stop - part.start for part in domain)
+    return coefficients / pixels
