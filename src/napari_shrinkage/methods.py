@@ -117,7 +117,7 @@ class Parameter:
         raise error(f"{owner}.{self.name}={value!r}: expected {self.expected()}.")
 
     def read(self, text: str) -> Any:
-        """Return a command line's text as this field's value: None for "auto", a nested method by its name."""
+        """Return a command line's text as this field's value: "auto" is None, a method goes by its name."""
         if self.optional and text.lower() in ("none", "auto"):
             return None
         if self.role is None:

@@ -1,8 +1,8 @@
 """An image of any dimension with named axes, and the windows through which it is worked on.
 
-Axes are upper-case letters, slowest first: X, Y and Z are space, a trailing C of 3 or 4 is colour (the fourth is
-alpha), any other C is independent channels, and every other letter (T, ...) counts planes that are never mixed.
-A *field* is what a restorer sees at a time: an array (channels, *spatial).
+Axes are upper-case letters, slowest first: X, Y and Z are space, a trailing C of 3 or 4 is colour (the fourth
+is alpha), any other C is independent channels, and every other letter (T, ...) counts planes that are never
+mixed. A *field* is what a restorer sees at a time: an array (channels, *spatial).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,9 +20,24 @@ Border = Literal["symmetric", "reflect", "periodic"]
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float32]
 SPATIAL = "ZYX"
+COMMON_AXES = (
+    "YX",
+    "TYX",
+    "ZYX",
+    "CYX",
+    "YXC",
+    "TZYX",
+    "TCYX",
+    "CZYX",
+    "TYXC",
+    "ZYXC",
+    "TCZYX",
+    "TZCYX",
+    "TZYXC",
+)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stack:
     """An array with named axes and the spacing of its grid.
 
@@ -32,18 +46,18 @@ class Stack:
     array : array_like
         numpy or dask array (anything with `shape`, `dtype` and slicing), real numbers or bool.
     axes : str, optional
-        One letter an axis; None stands for "YX" when the array has two axes.
-    spacing : sequence of float, optional
-        Grid spacing of each axis (1 where it means nothing); None is 1 everywhere.
-    units : sequence of str, optional
-        Unit of each spacing, "pixel" when unknown.
+        One letter an axis; when absent, "YX" for an array of two axes.
+    spacing : tuple of float, optional
+        Grid spacing of each axis, positive; 1 everywhere when absent.
+    units : tuple of str, optional
+        Unit of each spacing; "pixel" everywhere when absent.
     source : str
         Where the array came from (a path), for the record.
 
     Raises
     ------
     ValueError
-        If the axes do not fit the array; the message lists what would fit.
+        If the axes, the spacing or the units do not fit the array; the message says what would.
     TypeError
         If the array holds anything but real numbers.
     """
@@ -52,18 +66,20 @@ class Stack:
     axes: str = ""
     spacing: tuple[float, ...] = ()
     units: tuple[str, ...] = ()
-    source: str = field(default="", compare=False)
+    source: str = ""
 
     def __post_init__(self) -> None:
-        array = self.array if hasattr(self.array, "dtype") and hasattr(self.array, "shape") else np.asarray(self.array)
-        kind = np.dtype(array.dtype).kind
-        if kind not in "biuf":
-            raise TypeError(f"the image holds {array.dtype} values; expected bool, integer or float. "
-                            "Split complex data into real and imaginary parts, or restore its magnitude.")
+        known = isinstance(getattr(self.array, "dtype", None), np.dtype)  # numpy, dask, zarr: left as it is
+        array = self.array if known else np.asarray(self.array)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(
+                f"the image holds {array.dtype} values; expected bool, integer or float. "
+                "Split complex data into real and imaginary parts, or restore its magnitude."
+            )
         axes = checked_axes(self.axes, tuple(array.shape))
         object.__setattr__(self, "array", array)
         object.__setattr__(self, "axes", axes)
-        object.__setattr__(self, "spacing", _per_axis(self.spacing, 1.0, axes, "spacing"))
+        object.__setattr__(self, "spacing", _checked_spacing(_per_axis(self.spacing, 1.0, axes, "spacing")))
         object.__setattr__(self, "units", _per_axis(self.units, "pixel", axes, "units"))
 
     @property
@@ -108,8 +124,10 @@ class Stack:
         wanted = SPATIAL[-ndim:]
         missing = [letter for letter in wanted if letter not in self.axes]
         if missing:
-            raise ValueError(f"a method with ndim={ndim} needs the axes {wanted}; this image has {self.axes} "
-                             f"(shape {self.shape}). Name its axes, or use ndim={ndim - 1}.")
+            raise ValueError(
+                f"a method with ndim={ndim} needs the axes {wanted}; this image has {self.axes} "
+                f"(shape {self.shape}). Name its axes, or use ndim={ndim - 1}."
+            )
         return tuple(self.axes.index(letter) for letter in wanted)
 
     def plane_axes(self, ndim: int) -> tuple[int, ...]:
@@ -140,24 +158,21 @@ class Stack:
 
     def to_field(self, cut: Array, ndim: int) -> Float:
         """Turn a cut (see `selection`) into a float32 field (channels, *spatial), without alpha."""
-        channel = self.channel_axis
-        spatial = self.spatial_axes(ndim)
-        kept = sorted([*spatial, *([] if channel is None else [channel])])
-        order = [kept.index(i) for i in ([] if channel is None else [channel]) + list(spatial)]
-        moved = np.transpose(cut, order) if channel is not None else np.transpose(cut, order)[None]
-        return np.ascontiguousarray(moved[: self.channels], dtype=np.float32)
+        values = np.transpose(cut, np.argsort(np.argsort(self._field_axes(ndim))))
+        values = values[None] if self.channel_axis is None else values[: self.channels]
+        return np.ascontiguousarray(values, dtype=np.float32)
 
     def from_field(self, values: Array, ndim: int) -> Array:
         """Put a field back into the axis order of a cut (without alpha)."""
-        channel = self.channel_axis
-        spatial = self.spatial_axes(ndim)
-        if channel is None:
-            source, values = list(spatial), values[0]
-        else:
-            source = [channel, *spatial]
-        return np.transpose(values, np.argsort(source))
+        values = values[0] if self.channel_axis is None else values
+        return np.transpose(values, np.argsort(self._field_axes(ndim)))
 
-    @cached_property
+    def _field_axes(self, ndim: int) -> tuple[int, ...]:
+        """Return the indices of a field's axes in its own order: channels, if any, then space."""
+        channel = self.channel_axis
+        return self.spatial_axes(ndim) if channel is None else (channel, *self.spatial_axes(ndim))
+
+    @property
     def pixels(self) -> int:
         """Number of array elements."""
         return math.prod(self.shape)
@@ -172,9 +187,9 @@ class Stack:
 class Geometry:
     """How a restorer needs its input: extended at the border, aligned, with a halo.
 
-    A field is continued beyond its border by `margin` pixels on every side (rounded up to `multiple` in length) and
-    periodic from there on. A restorer is defined on that extended domain. An interior window of it, grown by `halo` and
-    aligned to `multiple`, gives the same pixels as the whole domain.
+    A field is continued beyond its border by `margin` pixels on every side (rounded up to `multiple` in
+    length) and periodic from there on. A restorer is defined on that extended domain. An interior window of
+    it, grown by `halo` and aligned to `multiple`, gives the same pixels as the whole domain.
 
     Parameters
     ----------
@@ -204,39 +219,46 @@ class Geometry:
 
     def domain(self, shape: Sequence[int]) -> tuple[slice, ...]:
         """Return the whole extended domain of a field, in field coordinates."""
-        return tuple(slice(-_ceil(p, m), _ceil(p, m) * -1 + _ceil(n + 2 * _ceil(p, m), m))
-                     for n, p, m in zip(shape, self.margin, self.multiple, strict=True))
+        return tuple(
+            _domain(n, margin, multiple)
+            for n, margin, multiple in zip(shape, self.margin, self.multiple, strict=True)
+        )
 
     def grown(self, window: Sequence[slice], shape: Sequence[int]) -> tuple[slice, ...]:
         """Return the part of the domain that a restorer needs for exact pixels in `window`."""
         domain = self.domain(shape)
         if self.halo is None:
             return domain
-        return tuple(_grown(w, d, h, m) for w, d, h, m in zip(window, domain, self.halo, self.multiple, strict=True))
+        return tuple(
+            _grown(w, d, h, m) for w, d, h, m in zip(window, domain, self.halo, self.multiple, strict=True)
+        )
 
     def indices(self, part: Sequence[slice], shape: Sequence[int]) -> tuple[npt.NDArray[np.intp], ...]:
         """Return, per axis, the source pixel of every coordinate of `part` (which may leave the field)."""
-        return tuple(_source_indices(p, d, n, self.border)
-                     for p, d, n in zip(part, self.domain(shape), shape, strict=True))
+        return tuple(
+            _source_indices(p, d, n, self.border)
+            for p, d, n in zip(part, self.domain(shape), shape, strict=True)
+        )
 
     def extended(self, values: Array) -> Array:
         """Return `values` (..., *spatial) on the whole domain."""
-        shape = values.shape[-len(self.margin):]
+        shape = values.shape[-len(self.margin) :]
         return taken(values, self.indices(self.domain(shape), shape))
 
     def cropped(self, values: Any, shape: Sequence[int]) -> Any:
         """Cut the field of the given shape out of values (array or tensor) on the whole domain."""
-        return values[(..., *(slice(-d.start, -d.start + n) for d, n in zip(self.domain(shape), shape, strict=True)))]
+        return values[
+            (..., *(slice(-d.start, -d.start + n) for d, n in zip(self.domain(shape), shape, strict=True)))
+        ]
 
 
 def taken(values: Array, indices: Sequence[npt.NDArray[np.intp]]) -> Array:
     """Gather `values` (..., *spatial) at the product of one index array per spatial axis."""
     for axis, index in enumerate(indices, start=values.ndim - len(indices)):
-        inside = index.size and np.array_equal(index, np.arange(index[0], index[0] + index.size))
-        if inside:
-            values = values[(slice(None),) * axis + (slice(int(index[0]), int(index[0]) + index.size),)]
-        else:
-            values = np.take(values, index, axis=axis)
+        start = int(index[0]) if index.size else 0
+        run = slice(start, start + index.size)
+        consecutive = np.array_equal(index, np.arange(run.start, run.stop))
+        values = values[(slice(None),) * axis + (run,)] if consecutive else np.take(values, index, axis=axis)
     return np.ascontiguousarray(values)
 
 
@@ -246,10 +268,12 @@ def checked_axes(axes: str | None, shape: tuple[int, ...]) -> str:
         if len(shape) == 2:
             return "YX"
         raise ValueError(f"an array of shape {shape} needs its axes named: {_axes_choices(shape)}.")
-    letters = axes.upper()
+    letters = "".join(axes).upper()  # a tuple of letters will do
     if len(letters) != len(shape) or len(set(letters)) != len(letters) or not letters.isalpha():
-        raise ValueError(f"axes={axes!r} does not fit an array of shape {shape}: one letter per axis, none twice; "
-                         f"{_axes_choices(shape)}.")
+        raise ValueError(
+            f"axes={axes!r} does not fit an array of shape {shape}: one letter per axis, none twice; "
+            f"{_axes_choices(shape)}."
+        )
     if "Y" not in letters or "X" not in letters:
         raise ValueError(f"axes={axes!r} must name Y and X; {_axes_choices(shape)}.")
     return letters
@@ -262,11 +286,11 @@ def blocks(shape: Sequence[int], size: Sequence[int]) -> Iterator[tuple[slice, .
 
 
 def _axes_choices(shape: tuple[int, ...]) -> str:
-    known = {1: [], 2: ["YX"], 3: ["TYX", "ZYX", "CYX", "YXC"], 4: ["TZYX", "TCYX", "CZYX", "TYXC", "ZYXC"],
-             5: ["TCZYX", "TZCYX", "TZYXC"]}.get(len(shape), [])
-    fitting = [c for c in known if not c.endswith("C") or shape[-1] in (3, 4)]
-    if not fitting:
+    if len(shape) < 2:
         return f"an image has at least two axes, Y and X; this array has {len(shape)}"
+    fitting = [c for c in COMMON_AXES if len(c) == len(shape) and (c[-1] != "C" or shape[-1] in (3, 4))]
+    if not fitting:
+        return f"name {len(shape)} axes, Y and X among them"
     return "use one of " + ", ".join(fitting) + " (T time, Z depth, C channel or, last, colour)"
 
 
@@ -275,6 +299,20 @@ def _per_axis(values: Any, default: Any, axes: str, name: str) -> tuple[Any, ...
     if len(found) != len(axes):
         raise ValueError(f"{name}={found} has {len(found)} entries; the axes {axes} need {len(axes)}.")
     return found
+
+
+def _checked_spacing(spacing: tuple[Any, ...]) -> tuple[float, ...]:
+    values = tuple(float(value) for value in spacing)
+    if not all(math.isfinite(value) and value > 0 for value in values):
+        raise ValueError(
+            f"spacing={values}: expected a positive number for each axis (1 where it means nothing)."
+        )
+    return values
+
+
+def _domain(length: int, margin: int, multiple: int) -> slice:
+    start = -_ceil(margin, multiple)
+    return slice(start, start + _ceil(length - 2 * start, multiple))
 
 
 def _ceil(value: int, multiple: int) -> int:
@@ -289,13 +327,12 @@ def _grown(window: slice, domain: slice, halo: int, multiple: int) -> slice:
 
 
 def _source_indices(part: slice, domain: slice, length: int, border: Border) -> npt.NDArray[np.intp]:
+    """Return the pixel of a field of `length` that each coordinate of `part` shows."""
     period = domain.stop - domain.start
     place = (np.arange(part.start, part.stop) - domain.start) % period + domain.start
+    turn = {"periodic": length, "symmetric": 2 * length, "reflect": max(2 * length - 2, 1)}[border]
+    folded: npt.NDArray[np.intp] = place % turn
     if border == "periodic":
-        return place % length
-    if border == "symmetric":
-        folded = place % (2 * length)
-        return np.minimum(folded, 2 * length - 1 - folded)
-    turn = max(2 * (length - 1), 1)
-    folded = place % turn
-    return np.minimum(folded, turn - folded) if length > 1 else np.zeros_like(place)
+        return folded
+    last = turn - 1 if border == "symmetric" else turn  # the mirror image of pixel 0
+    return np.minimum(folded, last - folded)
