@@ -1,7 +1,7 @@
 """Noise models: the one place that knows counts, gains and offsets.
 
-Convention: `forward` takes pixel values to a scale where the noise has variance 1, `inverse` takes restored values
-back without bias. Every restorer works between the two.
+Convention: `forward` takes pixel values to a scale where the noise has variance 1, `inverse` takes restored
+values back without bias. Every restorer works between the two.
 """
 
 from __future__ import annotations
@@ -17,6 +17,9 @@ import numpy.typing as npt
 
 from .methods import HIDDEN, Method, method
 
+DIGITS = 6  # of an autocorrelation in a record
+PROJECTIONS = 20
+
 
 class NoiseWarning(UserWarning):
     """A noise estimate that cannot be trusted, with the reason."""
@@ -26,8 +29,8 @@ class NoiseWarning(UserWarning):
 class Autocorrelation(Method):
     """How noise at one pixel resembles noise at its neighbours: correlation against lag.
 
-    The values are normalised to 1 at lag 0, made symmetric, and projected onto a non-negative power spectrum, so that
-    no coefficient ever gets a negative variance.
+    The values are normalised to 1 at lag 0, made symmetric, and projected onto a non-negative power spectrum,
+    so that no coefficient ever gets a negative variance.
 
     Parameters
     ----------
@@ -36,7 +39,8 @@ class Autocorrelation(Method):
 
     Notes
     -----
-    For noise sigma * (white * g) with ||g|| = 1 the values are g correlated with itself (seed 003, section 2.3.4.3).
+    For noise sigma * (white * g) with ||g|| = 1 the values are g correlated with itself (seed 003, section
+    2.3.4.3).
     """
 
     role: ClassVar[str] = "autocorrelation"
@@ -45,9 +49,16 @@ class Autocorrelation(Method):
     def __post_init__(self) -> None:
         window = np.asarray(self.values, dtype=np.float64)
         centre = tuple(n // 2 for n in window.shape)
-        if not window.ndim or any(n % 2 == 0 for n in window.shape) or not np.isfinite(window).all() or window[centre] <= 0:
-            raise ValueError(f"an autocorrelation is a window of finite numbers of odd size on every axis, positive at its "
-                             f"middle (lag 0); this one has shape {window.shape}. Cut it to an odd size around lag 0.")
+        if (
+            not window.ndim
+            or any(n % 2 == 0 for n in window.shape)
+            or not np.isfinite(window).all()
+            or window[centre] <= 0
+        ):
+            raise ValueError(
+                "an autocorrelation is a window of finite numbers of odd size on every axis, positive at its "
+                f"middle (lag 0); this one has shape {window.shape}. Cut it to an odd size around lag 0."
+            )
         object.__setattr__(self, "values", _nested_tuples(_projected(window / window[centre])))
 
     @classmethod
@@ -76,14 +87,17 @@ class Autocorrelation(Method):
     def variance(self, filters: Sequence[npt.NDArray[np.float64]]) -> float:
         """Return the variance of a coefficient whose basis function is the product of one filter per axis.
 
-        v = sum over lags of r(lag) (b correlated with b)(lag), for noise of variance 1 (seed 003, section 2.3.4.3).
+        v = sum over lags of r(lag) (b correlated with b)(lag), for noise of variance 1 (seed 003, section
+        2.3.4.3).
         """
         window = self.array
         if len(filters) == window.ndim + 1:
             window = window[None]
         if len(filters) != window.ndim:
-            raise ValueError(f"the noise's autocorrelation has {self.ndim} axes, the transform {len(filters)}; "
-                             "estimate the noise with the same number of spatial axes.")
+            raise ValueError(
+                f"the noise's autocorrelation has {self.ndim} axes, the transform {len(filters)}; "
+                "estimate the noise with the same number of spatial axes."
+            )
         for taps, lags in zip(filters, window.shape, strict=True):
             own = _lagged(np.correlate(taps, taps, mode="full"), lags // 2)
             window = np.tensordot(own, window, axes=(0, 0))
@@ -133,21 +147,21 @@ class Gaussian(NoiseModel):
         What the estimate is worth, in one sentence; "" when the model was given.
     """
 
-    sigma: Annotated[float | tuple[float, ...], at.Ge(0)]
+    sigma: Annotated[float | tuple[float, ...], at.Ge(0), at.MinLen(1)]
     autocorrelation: Annotated[Autocorrelation | None, HIDDEN] = None
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
     def forward(self, x: Any) -> Any:
         """Return x / sigma (see `for_channels`)."""
-        return x / self._divisor(x)
+        return x / self._divisor(x.ndim)
 
     def inverse(self, z: Any) -> Any:
         """Return z * sigma."""
-        return z * self._divisor(z)
+        return z * self._divisor(z.ndim)
 
     def std(self, mean: Any) -> Any:
         """Return sigma, whatever the mean."""
-        return np.zeros_like(mean) + self._divisor(mean)
+        return np.zeros(np.shape(mean), np.float32) + self._shaped(np.ndim(mean))
 
     def for_channels(self, channels: int) -> Gaussian:
         """Return the model with one sigma for each channel; one number serves all."""
@@ -155,8 +169,10 @@ class Gaussian(NoiseModel):
         if len(values) == 1:
             values = values * channels
         if len(values) != channels:
-            raise ValueError(f"sigma={self.sigma} has {len(values)} values; the image has {channels} channels. "
-                             "Give one number, or one per channel.")
+            raise ValueError(
+                f"sigma={self.sigma} has {len(values)} values; the image has {channels} channels. "
+                "Give one number, or one per channel."
+            )
         return self.replace(sigma=values)
 
     @property
@@ -164,38 +180,49 @@ class Gaussian(NoiseModel):
         """Whether every sigma is 0."""
         return not np.any(self.sigma)
 
-    def _divisor(self, values: Any) -> Any:
-        if not isinstance(self.sigma, tuple):
-            return np.float32(self.sigma or 1.0)
-        if len(self.sigma) == 1 or len(set(self.sigma)) == 1:
-            return np.float32(self.sigma[0] or 1.0)
-        per_channel = np.asarray([s or 1.0 for s in self.sigma], dtype=np.float32)
-        return per_channel.reshape(-1, *(1,) * (values.ndim - 1))
+    def _divisor(self, ndim: int) -> Any:
+        """Return sigma, with 1 in place of 0: a channel without noise stays as it is."""
+        sigma = self._shaped(ndim)
+        return sigma + (sigma == 0)
+
+    def _shaped(self, ndim: int) -> Any:
+        """Return sigma as one number, or shaped to broadcast along the channels of a field of `ndim` axes."""
+        sigma = np.asarray(self.sigma, np.float32)
+        return sigma.flat[0] if np.ptp(sigma) == 0 else sigma.reshape(-1, *(1,) * (ndim - 1))
 
 
 def _nested_tuples(values: npt.NDArray[np.float64]) -> tuple[Any, ...]:
-    rounded = np.round(values, 6)
-    return tuple(_nested_tuples(v) if v.ndim else float(v) for v in rounded)
+    return tuple(_nested_tuples(v) if v.ndim else round(float(v), DIGITS) for v in values)
 
 
 def _projected(window: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the symmetric part of `window` with its negative spectrum removed, 1 at lag 0."""
-    even = (window + window[(slice(None, None, -1),) * window.ndim]) / 2
-    if all(n == 1 for n in window.shape):
-        return even
-    padded = [4 * n for n in window.shape]
-    spectrum = np.fft.fftn(np.fft.ifftshift(_embedded(even, padded))).real
-    if spectrum.min() >= -1e-6 * spectrum.max():
-        return even
-    full = np.fft.fftshift(np.fft.ifftn(np.maximum(spectrum, 0)).real)
-    cut = tuple(slice(p // 2 - n // 2, p // 2 + n // 2 + 1) for p, n in zip(padded, window.shape, strict=True))
-    return full[cut] / full[tuple(p // 2 for p in padded)]
+    """Return the symmetric part of `window` without its negative spectrum, 1 at lag 0.
+
+    Clipping the spectrum and cutting to the window alternate until both hold, or nearly; then the rest is
+    made up for by white noise. A window that is right up to the rounding of its digits stays as it is.
+    """
+    window = (window + np.flip(window)) / 2
+    if _spectrum(window).min() >= -(10.0**-DIGITS) * window.size:
+        return window
+    centre = tuple(n // 2 for n in window.shape)
+    for _ in range(PROJECTIONS):
+        wide = np.fft.fftshift(np.fft.ifftn(np.maximum(_spectrum(window), 0)).real)
+        window = wide[_middle(wide.shape, window.shape)]
+    window[centre] -= min(_spectrum(window).min(), 0)
+    return window / window[centre]
 
 
-def _embedded(window: npt.NDArray[np.float64], shape: Sequence[int]) -> npt.NDArray[np.float64]:
-    canvas = np.zeros(shape)
-    canvas[tuple(slice(p // 2 - n // 2, p // 2 + n // 2 + 1) for p, n in zip(shape, window.shape, strict=True))] = window
-    return canvas
+def _spectrum(window: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the power spectrum of an autocorrelation window on a grid four times as wide."""
+    canvas = np.zeros([4 * n for n in window.shape])
+    canvas[_middle(canvas.shape, window.shape)] = window
+    spectrum: npt.NDArray[np.float64] = np.fft.fftn(np.fft.ifftshift(canvas)).real
+    return spectrum
+
+
+def _middle(wide: Sequence[int], narrow: Sequence[int]) -> tuple[slice, ...]:
+    """Return the window of shape `narrow` around the middle of an array of shape `wide`."""
+    return tuple(slice(w // 2 - n // 2, w // 2 + n // 2 + 1) for w, n in zip(wide, narrow, strict=True))
 
 
 def _lagged(own: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:
@@ -204,5 +231,3 @@ def _lagged(own: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]
     lags = np.arange(-reach, reach + 1)
     inside = np.abs(lags) <= middle
     return np.where(inside, own[np.clip(lags + middle, 0, own.size - 1)], 0.0)
-
-

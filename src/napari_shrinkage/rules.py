@@ -103,8 +103,10 @@ class Hard(ProximalRule):
 class Garrote(ProximalRule):
     """Subtract t**2 / c (non-negative garrote): continuous as soft, nearly no bias for large coefficients.
 
-    Notes ----- c = (x + root) / 2 with root = sqrt(x**2 + 4 t**2) inverts the rule, and the penalty is the
-    integral of c - x: x (root - x) / 4 + t**2 log((x + root) / (2 t)).
+    Notes
+    -----
+    c = (x + root) / 2 with root = sqrt(x**2 + 4 t**2) inverts the rule; the integral of c - x is the penalty:
+    x (root - x) / 4 + t**2 log((x + root) / (2 t)).
 
     References
     ----------
@@ -192,11 +194,13 @@ class Lp(ProximalRule):
     p : float
         Exponent of the penalty; smaller means sparser.
 
-    Notes ----- The penalty a |x|**p has its jump from x = 0 to x = b where both cost the same and b is
-    stationary: b**2 / 2 + a b**p = t b and b + a p b**(p - 1) = t. Hence b = 2 (1 - p) / (2 - p) t and a = (2
-    (1 - p))**(1 - p) (t / (2 - p))**(2 - p), which is t**2 / 2 for p = 0 and t for p = 1. Beyond the jump the
-    solution of x + a p x**(p - 1) = |c| is found by Newton's method from x = |c|: the left side is convex
-    with a slope of at least 1 - p / 2 there, so the steps fall monotonically onto the root.
+    Notes
+    -----
+    The penalty a |x|**p has its jump from x = 0 to x = b where both cost the same and b is stationary: b**2 /
+    2 + a b**p = t b and b + a p b**(p - 1) = t. Hence b = 2 (1 - p) / (2 - p) t and a = (2 (1 - p))**(1 - p)
+    (t / (2 - p))**(2 - p), which is t**2 / 2 for p = 0 and t for p = 1. Beyond the jump the solution of x + a
+    p x**(p - 1) = |c| is found by Newton's method from x = |c|: the left side is convex with a slope of at
+    least 1 - p / 2 there, so the steps fall monotonically onto the root.
 
     References
     ----------

@@ -108,8 +108,10 @@ class AdaptiveThreshold(ThresholdSelector):
     def resolve(self, sample: Sample, transform: Transform) -> PerBand:
         """Return the thresholds of every detail band as numbers, chosen from the sample's coefficients.
 
-        Notes ----- Where a redundant transform would make more than `MOST_COEFFICIENTS` of a channel, they
-        are chosen from an evenly spread part of the sample.
+        Notes
+        -----
+        Where a redundant transform would make more than `MOST_COEFFICIENTS` of a channel, they are chosen
+        from an evenly spread part of the sample.
         """
         part = sample.part(int(MOST_COEFFICIENTS / redundancy(transform, sample)))
         gains = transform.noise_gain(sample.correlation)
@@ -129,9 +131,11 @@ class Universal(FixedThreshold):
     size : int
         Number of coefficients N; by default the number of pixels of a plane or volume.
 
-    Notes ----- sqrt(2 ln N) bounds the expected maximum of N white Gaussian values from above. Correlated
-    values have a smaller maximum, so under correlated noise it is an upper bound of an upper bound. The
-    threshold of least risk is lower.
+    Notes
+    -----
+    sqrt(2 ln N) bounds the expected maximum of N white Gaussian values from above. Correlated values have a
+    smaller maximum, so under correlated noise it is an upper bound of an upper bound. The threshold of least
+    risk is lower.
 
     References
     ----------
@@ -159,12 +163,16 @@ class Universal(FixedThreshold):
 class Bayes(AdaptiveThreshold):
     """Noise variance over signal std of each band, from its own coefficients; made for the soft rule.
 
-    Notes ----- sigma**2 / sigma_x is close to the threshold of least risk for generalised Gaussian
-    coefficients (eq. 12), with sigma_x**2 = mean(c**2) - sigma**2. A band with no more energy than its noise
-    gets the largest coefficient as its threshold, which leaves nothing of it.
+    Notes
+    -----
+    sigma**2 / sigma_x is close to the threshold of least risk for generalised Gaussian coefficients (eq. 12),
+    with sigma_x**2 = mean(c**2) - sigma**2. A band with no more energy than its noise gets the largest
+    coefficient as its threshold, which leaves nothing of it.
 
-    References ---------- Chang, Yu, Vetterli, "Adaptive wavelet thresholding for image denoising and
-    compression", IEEE Trans. Image Process. 9, 2000, doi:10.1109/83.862633.
+    References
+    ----------
+    Chang, Yu, Vetterli, "Adaptive wavelet thresholding for image denoising and compression", IEEE Trans.
+    Image Process. 9, 2000, doi:10.1109/83.862633.
     """
 
     def multiple(self, coefficients: Tensor) -> float:
@@ -182,10 +190,12 @@ class Bayes(AdaptiveThreshold):
 class Sure(AdaptiveThreshold):
     """The threshold of least estimated risk (Stein) for each band, from its coefficients; for the soft rule.
 
-    Notes ----- The estimate is unbiased for soft thresholding only; another rule needs another threshold.
-    Noise may be correlated, since the rule takes each coefficient alone. The risk is that of the
-    coefficients: for redundant transforms not quite that of the image. On a band with very few large
-    coefficients its minimum is uncertain.
+    Notes
+    -----
+    The estimate is unbiased for soft thresholding only; another rule needs another threshold. Noise may be
+    correlated, since the rule takes each coefficient alone. The risk is that of the coefficients: for
+    redundant transforms not quite that of the image. On a band with very few large coefficients its minimum
+    is uncertain.
 
     References
     ----------
