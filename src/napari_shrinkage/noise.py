@@ -209,7 +209,8 @@ def _projected(window: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         wide = np.fft.fftshift(np.fft.ifftn(np.maximum(_spectrum(window), 0)).real)
         window = wide[_middle(wide.shape, window.shape)]
     window[centre] -= min(_spectrum(window).min(), 0)
-    return window / window[centre]
+    window /= window[centre]
+    return window
 
 
 def _spectrum(window: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

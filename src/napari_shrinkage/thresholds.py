@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import annotated_types as at
 import numpy as np
+import numpy.typing as npt
 
 from .methods import ADVANCED, Method, method
 from .transforms.base import Band, Subband
@@ -101,9 +102,10 @@ class AdaptiveThreshold(ThresholdSelector):
                 f"{type(self).__name__} chooses thresholds from coefficients, and a Subband has none. "
                 "Give a Band, or call resolve(sample, transform) first."
             )
-        return tuple(
-            self.multiple(band.data[:, channel].detach() / gain) for channel in range(band.data.shape[1])
-        )
+        channels = range(band.data.shape[1])
+        if gain == 0:  # correlated noise may leave a band without any
+            return (0.0,) * len(channels)
+        return tuple(self.multiple(band.data[:, channel].detach() / gain) for channel in channels)
 
     def resolve(self, sample: Sample, transform: Transform) -> PerBand:
         """Return the thresholds of every detail band as numbers, chosen from the sample's coefficients.
@@ -204,13 +206,10 @@ class Sure(AdaptiveThreshold):
     """
 
     def multiple(self, coefficients: Tensor) -> float:
-        """Return the exact minimiser of the estimate n - 2 #{|c| <= t} + sum(min(|c|, t)**2)."""
+        """Return the exact minimiser: the estimate rises with t between two neighbouring sizes."""
         sizes = np.sort(coefficients.abs().flatten().cpu().numpy())
-        candidates = np.concatenate([np.zeros(1), sizes])
-        squares = candidates**2
-        dropped = np.arange(candidates.size)
-        risk = np.cumsum(squares) - 2 * dropped + (sizes.size - dropped) * squares
-        return float(candidates[np.argmin(risk)])
+        best = int(np.argmin(soft_risks(sizes)))
+        return float(sizes[best - 1]) if best else 0.0
 
 
 @method("ratio")
@@ -298,3 +297,24 @@ def redundancy(transform: Transform, sample: Sample) -> float:
     coefficients = sum(band.data.numel() for band in transform.forward(probe).bands)
     pixels: int = math.prod(part.stop - part.start for part in domain)
     return coefficients / pixels
+
+
+def soft_risks(sizes: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float64]:
+    """Return Stein's unbiased estimate of the soft rule's summed squared error at t = 0 and at t = each size.
+
+    Parameters
+    ----------
+    sizes : ndarray, (n,)
+        Absolute values of coefficients whose noise has variance 1, in rising order.
+
+    Returns
+    -------
+    ndarray, (n + 1,)
+        n - 2 #{size <= t} + sum(min(size, t)**2). Of equal sizes the last has the right count, and the lowest
+        value.
+    """
+    squares = np.concatenate([np.zeros(1), np.square(sizes, dtype=np.float64)])
+    dropped = np.arange(squares.size)
+    kept = sizes.size - dropped
+    risks: npt.NDArray[np.float64] = kept - dropped + np.cumsum(squares) + kept * squares
+    return risks
