@@ -1,7 +1,8 @@
 """From napari's image layers to stacks and back: the only place that knows what a layer is.
 
-Convention: the axes of a stack are the layer's own, with the colours of an RGB layer as a trailing C; so axis i of one is
-axis i of the other, and a result lies exactly over the pixels that it was made from. napari is imported inside functions.
+Convention: the axes of a stack are the layer's own, with the colours of an RGB layer as a trailing C; so
+axis i of one is axis i of the other, and a result lies exactly over the pixels that it was made from.
+napari is imported inside functions.
 """
 
 from __future__ import annotations
@@ -19,13 +20,32 @@ from ..tiles import Region, whole
 
 RECORD = "napari_shrinkage"
 KEPT = (
-    "rgb", "scale", "translate", "rotate", "shear", "affine", "units", "axis_labels", "opacity", "blending", "colormap",
-    "contrast_limits", "gamma", "interpolation2d", "interpolation3d", "rendering", "depiction", "iso_threshold",
-    "attenuation", "projection_mode",
+    "rgb",
+    "scale",
+    "translate",
+    "rotate",
+    "shear",
+    "affine",
+    "units",
+    "axis_labels",
+    "opacity",
+    "blending",
+    "colormap",
+    "contrast_limits",
+    "gamma",
+    "interpolation2d",
+    "interpolation3d",
+    "rendering",
+    "depiction",
+    "iso_threshold",
+    "attenuation",
+    "projection_mode",
 )
 NAMES = {
-    "T": ("t", "time", "times", "frame", "frames"), "C": ("c", "ch", "channel", "channels"),
-    "Z": ("z", "depth", "slice", "slices", "plane", "planes"), "Y": ("y", "row", "rows", "height"),
+    "T": ("t", "time", "times", "frame", "frames"),
+    "C": ("c", "ch", "channel", "channels"),
+    "Z": ("z", "depth", "slice", "slices", "plane", "planes"),
+    "Y": ("y", "row", "rows", "height"),
     "X": ("x", "col", "cols", "column", "columns", "width"),
 }
 UNNAMED = {1: "X", 2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
@@ -42,8 +62,8 @@ def stack_of_layer(layer: Any, axes: str | None = None) -> Stack:
     layer : napari.layers.Image
         Its data may be numpy, dask, zarr or any other array; what is not in memory stays lazy.
     axes : str, optional
-        One letter per axis. None reads the layer's axis labels; where they say nothing, 3 axes are "ZYX" ("TYX" when
-        the first is measured in units of time), 4 are "TZYX", 5 are "TCZYX".
+        One letter per axis. None reads the layer's axis labels; where they say nothing, 3 axes are "ZYX"
+        ("TYX" when the first is measured in units of time), 4 are "TZYX", 5 are "TCZYX".
 
     Returns
     -------
@@ -69,8 +89,10 @@ def layer_array(layer: Any) -> Any:
     from napari.layers import Image
 
     if not isinstance(layer, Image):
-        raise TypeError(f"{layer.name!r} is a {type(layer).__name__} layer; only Image layers can be restored. "
-                        "Choose an image, or convert the layer to one (right click in the layer list).")
+        raise TypeError(
+            f"{layer.name!r} is a {type(layer).__name__} layer; only Image layers can be restored. "
+            "Choose an image, or convert the layer to one (right click in the layer list)."
+        )
     data = layer.data[0] if layer.multiscale else layer.data
     if hasattr(data, "dims") and hasattr(data, "data"):  # xarray
         data = data.data
@@ -105,7 +127,7 @@ def result_layer(layer: Any, result: Result, name: str) -> LayerData:
     Returns
     -------
     tuple
-        (data, attributes, "image"). A multiscale source that was restored as a whole gives a multiscale result.
+        (data, attributes, "image"); multiscale where a multiscale source was restored as a whole.
     """
     levels = _level_shapes(layer, result)
     attributes = {**_attributes(layer), "name": name, "multiscale": levels is not None}
@@ -135,14 +157,25 @@ def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
     Returns
     -------
     tuple
-        (data, attributes, "image") in the units of the image, with limits that are symmetric about 0. Of a colour image
+        (data, attributes, "image") in the units of the image, with limits symmetric about 0. Of a colour image
         it is the luminance (R + G + B) / sqrt(3), whose noise is as strong as that of one colour.
     """
     removed = method_noise(stack_of_layer(layer, result.stack.axes), result)
-    attributes = {**_attributes(layer), **_placed(layer, result), "name": name, "rgb": False, "colormap": "PiYG"}
+    attributes = {
+        **_attributes(layer),
+        **_placed(layer, result),
+        "name": name,
+        "rgb": False,
+        "colormap": "PiYG",
+    }
     limit = _reach(removed)
-    attributes.update(contrast_limits=(-limit, limit), gamma=1.0, interpolation2d="nearest", blending="translucent",
-                      metadata={})
+    attributes.update(
+        contrast_limits=(-limit, limit),
+        gamma=1.0,
+        interpolation2d="nearest",
+        blending="translucent",
+        metadata={},
+    )
     return removed, attributes, "image"
 
 
@@ -150,8 +183,10 @@ def method_noise(stack: Stack, result: Result) -> Any:
     """Return input minus result on the result's region, float32; the luminance of a colour image."""
     cut = stack.array[result.region or whole(stack)]
     if cut.shape != result.stack.shape:
-        raise ValueError(f"the result has shape {result.stack.shape}, its input {cut.shape}: they are not on the same grid, "
-                         "so there is no difference to show.")
+        raise ValueError(
+            f"the result has shape {result.stack.shape}, its input {cut.shape}: they are not on the same "
+            "grid, so there is no difference to show."
+        )
     removed = cut.astype(np.float32) - result.stack.array
     return (removed[..., :3].sum(axis=-1) / np.sqrt(np.float32(3))) if stack.is_color else removed
 
@@ -240,11 +275,14 @@ def _placed(layer: Any, result: Result) -> dict[str, Any]:
     finer = np.array(result.stack.shape[: layer.ndim]) / lengths
     origin = starts + (1 / finer - 1) / 2  # centre of the first pixel, in source pixels
     linear = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
-    return {"scale": np.asarray(layer.scale) / finer, "translate": np.asarray(layer.translate) + linear @ origin}
+    return {
+        "scale": np.asarray(layer.scale) / finer,
+        "translate": np.asarray(layer.translate) + linear @ origin,
+    }
 
 
 def _reach(values: Any) -> float:
-    """Return the level that 99.9 % of the absolute values stay below; a lazy array is read in a central window only."""
+    """Return the level below which 99.9 % of the absolute values lie, of a lazy array in a central window."""
     if hasattr(values, "dask"):
         window = tuple(slice(max((n - LAZY_SIDE) // 2, 0), (n + LAZY_SIDE) // 2) for n in values.shape[-2:])
         values = np.asarray(values[(*(n // 2 for n in values.shape[:-2]), *window)])

@@ -1,0 +1,136 @@
+"""What can go wrong with a file, in plain words, and files that are written whole or not at all.
+
+Convention: whatever a reader or writer meets (damage, permissions, a full disk), its caller sees a
+`FileProblem` whose text names the file and says what to do.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import struct
+import uuid
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your disk quota is used up",
+    errno.EFBIG: "it grew larger than the file system or a limit allows",
+    errno.EACCES: "you may not read or write there",
+    errno.EPERM: "you may not read or write there",
+    errno.EROFS: "the file system is read-only",
+    errno.ENOENT: "there is no such file or folder",
+    errno.ENOTDIR: "a part of its path is a file, not a folder",
+    errno.EISDIR: "it is a folder",
+    errno.ENAMETOOLONG: "its name is too long",
+}
+DAMAGE = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+)
+
+
+class FileProblem(ValueError):
+    """A file that cannot be read or written; the message names it and says why."""
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turn every error of a decoder into a `FileProblem` that calls the file a damaged `what`."""
+    try:
+        yield
+    except FileProblem:
+        raise
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be read: {_reason(error)}.") from error
+    except MemoryError as error:
+        raise FileProblem(f"{path} cannot be read: it claims to be larger than the memory.") from error
+    except DAMAGE as error:
+        raise FileProblem(
+            f"{path} cannot be read: it is damaged, incomplete or not a {what} ({_short(error)})."
+        ) from error
+
+
+@contextmanager
+def whole_or_nothing(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and put what was written there in its place in the end.
+
+    After an error, or an interruption, nothing is left behind and what was at `path` is untouched.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder to write.
+    overwrite : bool
+        Whether one that exists is replaced.
+
+    Raises
+    ------
+    FileProblem
+        If it exists, its folder does not, or writing fails.
+    """
+    if path.exists() and not overwrite:
+        raise FileProblem(f"{path} exists already; choose another name, or overwrite it (--overwrite).")
+    if not path.parent.is_dir():
+        raise FileProblem(f"{path} cannot be written: there is no folder {path.parent}.")
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        yield part
+        _sync(part)
+        _put(part, path)
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be written: {_reason(error)}.") from error
+    finally:
+        _remove(part)
+
+
+def _put(part: Path, path: Path) -> None:
+    """Rename `part` to `path`; a folder that is in the way moves aside first, and goes when all is done."""
+    if not path.is_dir():
+        os.replace(part, path)
+    else:
+        aside = part.with_suffix(".old")
+        path.rename(aside)
+        part.rename(path)
+        _remove(aside)
+    if os.name == "posix":
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Make sure that a file, or the entries of a folder, are on the disk before a rename refers to them."""
+    if path.is_dir() and os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _reason(error: OSError) -> str:
+    return REASONS.get(error.errno or 0) or error.strerror or _short(error)
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 160 else text[:157] + "..."
