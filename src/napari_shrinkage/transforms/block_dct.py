@@ -113,11 +113,11 @@ class SlidingDCT(Transform):
         return self.strides == self.sizes
 
     def resolve(self, sample: Sample) -> Self:
-        """Return the transform with a depth: `size` measured in space, at most the volume; 1 for planes."""
+        """Return the transform with a depth: `size` measured in space, at most the volume (no use for planes)."""
         if self.size_z is not None:
             return self
         if self.ndim == 2:
-            return self.replace(size_z=1)
+            return self.replace(size_z=self.size)
         depth = round(self.size / spacing_ratio(sample.spacing))
         return self.replace(size_z=max(1, min(depth, LARGEST, sample.shape[0])))
 
