@@ -28,7 +28,7 @@ def _pages(array: Array, leading: int) -> Iterator[Array]:
 
 
 def _lazy_pages(array: Any, leading: int) -> Iterator[Array]:
-    """Compute a dask array in slabs along the first axis with thick blocks, so that none is computed twice."""
+    """Compute a dask array in slabs along the first axis with thick blocks, none computed twice."""
     if not leading:
         yield np.asarray(array)
         return

@@ -157,8 +157,8 @@ def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
     Returns
     -------
     tuple
-        (data, attributes, "image") in the units of the image, with limits symmetric about 0. Of a colour image
-        it is the luminance (R + G + B) / sqrt(3), whose noise is as strong as that of one colour.
+        (data, attributes, "image") in the units of the image, with limits symmetric about 0; of a colour image
+        the luminance (R + G + B) / sqrt(3), whose noise is as strong as that of one colour.
     """
     removed = method_noise(stack_of_layer(layer, result.stack.axes), result)
     attributes = {
@@ -255,7 +255,7 @@ def _override(layer: Any, axes: str) -> str:
 
 def _attributes(layer: Any) -> dict[str, Any]:
     state = layer.as_layer_data_tuple()[1]
-    return {key: state[key] for key in KEPT if not (layer.rgb and key == "contrast_limits")}
+    return {key: state[key] for key in KEPT}
 
 
 def _level_shapes(layer: Any, result: Result) -> list[tuple[int, ...]] | None:
