@@ -112,6 +112,19 @@ def layer_axes(layer: Any) -> str:
     return f"{_without_color(letters)}C" if layer.rgb else letters
 
 
+def stack_layer(stack: Stack, name: str, **attributes: Any) -> LayerData:
+    """Return the layer of a stack: its spacing as scale, its units, its axes as labels."""
+    shown = len(stack.axes) - stack.is_color
+    own = {
+        "name": name,
+        "rgb": stack.is_color,
+        "scale": stack.spacing[:shown],
+        "units": stack.units[:shown],
+        "axis_labels": tuple(stack.axes[:shown].lower()),
+    }
+    return stack.array, {**own, **attributes}, "image"
+
+
 def result_layer(layer: Any, result: Result, name: str) -> LayerData:
     """Return the layer of a result, exactly over the pixels of `layer` that it was made from.
 

@@ -1,0 +1,43 @@
+"""The plugin's page in napari's Preferences: which preset, device and threads to start with, and where models
+lie.
+
+Convention: the manifest declares the settings and their defaults; where napari does not know the plugin (in
+a script without it, or when the plugin is disabled) the defaults here hold.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+PLUGIN = "napari-shrinkage"
+
+
+def preferred_preset() -> str:
+    """Return the preset that forms start with and that "Denoise (auto)" uses."""
+    return str(_setting("preset", "balanced"))
+
+
+def preferred_device() -> str:
+    """Return the device to ask for: "auto", "cpu", "cuda" or "mps"."""
+    return str(_setting("device", "auto"))
+
+
+def preferred_threads() -> int | None:
+    """Return the number of CPU threads; None, in the settings 0, is every core."""
+    return int(_setting("threads", 0)) or None
+
+
+def preferred_model_folder() -> Path | None:
+    """Return the folder of model files, or None for the plugin's own."""
+    folder = str(_setting("model_folder", "")).strip()
+    return Path(folder).expanduser() if folder else None
+
+
+def _setting(name: str, default: Any) -> Any:
+    from napari.settings import get_plugin_settings
+
+    try:
+        return getattr(get_plugin_settings(PLUGIN).defaults, name)
+    except (KeyError, AttributeError):
+        return default
