@@ -7,7 +7,6 @@ napari is imported inside functions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..pyramid import pyramid
 from ..recipe import Recipe, Record
 from ..stack import Array, Stack
 from ..tiles import Region, whole
+from .axes import layer_axes, overridden_axes
 
 RECORD = "napari_shrinkage"
 KEPT = (
@@ -41,15 +41,6 @@ KEPT = (
     "attenuation",
     "projection_mode",
 )
-NAMES = {
-    "T": ("t", "time", "times", "frame", "frames"),
-    "C": ("c", "ch", "channel", "channels"),
-    "Z": ("z", "depth", "slice", "slices", "plane", "planes"),
-    "Y": ("y", "row", "rows", "height"),
-    "X": ("x", "col", "cols", "column", "columns", "width"),
-}
-UNNAMED = {1: "X", 2: "YX", 3: "ZYX", 4: "TZYX", 5: "TCZYX"}
-SPARE = "PQRSUVWABDEFGHIJKLMNO"  # letters for axes without a name of their own
 LAZY_SIDE = 256
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -78,7 +69,7 @@ def stack_of_layer(layer: Any, axes: str | None = None) -> Stack:
         If the axes do not fit it.
     """
     array = layer_array(layer)
-    letters = _override(layer, axes) if axes else layer_axes(layer)
+    letters = overridden_axes(layer, axes) if axes else layer_axes(layer)
     spacing = [abs(float(s)) for s in layer.scale] + [1.0] * bool(layer.rgb)
     units = [str(unit) for unit in layer.units] + ["pixel"] * bool(layer.rgb)
     return Stack(array, letters, tuple(spacing), tuple(units), str(layer.source.path or layer.name))
@@ -103,13 +94,6 @@ def layer_array(layer: Any) -> Any:
 
         return da.from_array(data, chunks=data.chunks)
     return np.asarray(data)
-
-
-def layer_axes(layer: Any) -> str:
-    """Return one letter per axis of an image layer: from its labels, else from its units, else by custom."""
-    labelled = [_letter(label) for label in layer.axis_labels]
-    letters = _completed(labelled, _custom(layer)) if any(labelled) else _custom(layer)
-    return f"{_without_color(letters)}C" if layer.rgb else letters
 
 
 def stack_layer(stack: Stack, name: str, **attributes: Any) -> LayerData:
@@ -170,8 +154,8 @@ def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
     Returns
     -------
     tuple
-        (data, attributes, "image") in the units of the image, with limits symmetric about 0; of a colour image
-        the luminance (R + G + B) / sqrt(3), whose noise is as strong as that of one colour.
+        (data, attributes, "image") in the units of the image, with limits symmetric about 0; of a colour
+        image the luminance (R + G + B) / sqrt(3), whose noise is as strong as that of one colour.
     """
     removed = method_noise(stack_of_layer(layer, result.stack.axes), result)
     attributes = {
@@ -228,42 +212,6 @@ def result_of_layer(layer: Any) -> Result | None:
         return None
     region = tuple(slice(start, stop) for start, stop in record.input["region"])
     return Result(stack_of_layer(layer, record.input["axes"]), record, region)
-
-
-def _letter(label: str) -> str | None:
-    word = label.strip().lower()
-    known = next((letter for letter, words in NAMES.items() if word in words), None)
-    return known or (word.upper() if len(word) == 1 and word.isascii() and word.isalpha() else None)
-
-
-def _custom(layer: Any) -> str:
-    letters = _leading(layer.ndim)
-    timed = layer.ndim > 2 and layer.units[0].dimensionality == {"[time]": 1}
-    return letters if not timed else f"T{letters[1:].replace('T', 'P')}"
-
-
-def _leading(ndim: int) -> str:
-    return UNNAMED.get(ndim) or SPARE[: ndim - 5] + UNNAMED[5]
-
-
-def _completed(labelled: Sequence[str | None], custom: str) -> str:
-    """Fill the axes that have no known label: by custom, else with a letter that is still free."""
-    letters: list[str | None] = list(labelled)
-    for i, letter in enumerate(custom):
-        free = [c for c in (letter, *"TZ", *SPARE) if c not in letters]
-        letters[i] = letters[i] or free[0]
-    done = "".join(str(letter) for letter in letters)
-    return done if len(set(done)) == len(done) and {"Y", "X"} <= set(done) else custom
-
-
-def _without_color(letters: str) -> str:
-    """Give an axis of independent channels another letter, since C is the colours'."""
-    return letters.replace("C", next(c for c in SPARE if c not in letters))
-
-
-def _override(layer: Any, axes: str) -> str:
-    letters = axes.upper()
-    return f"{letters}C" if layer.rgb and len(letters) == layer.ndim and "C" not in letters else letters
 
 
 def _attributes(layer: Any) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""The plugin's page in napari's Preferences: which preset, device and threads to start with, and where models
-lie.
+"""The plugin's page in napari's Preferences: preset, device and threads to start with, and where models lie.
 
-Convention: the manifest declares the settings and their defaults; where napari does not know the plugin (in
-a script without it, or when the plugin is disabled) the defaults here hold.
+Convention: the manifest declares the settings and their defaults. Where napari does not know the plugin (it
+is disabled, or its manifest was not found) the defaults below hold.
 """
 
 from __future__ import annotations
