@@ -113,7 +113,7 @@ class SlidingDCT(Transform):
         return self.strides == self.sizes
 
     def resolve(self, sample: Sample) -> Self:
-        """Return the transform with a depth: `size` measured in space, at most the volume (no use for planes)."""
+        """Return the transform with a depth: `size` measured in space, at most the volume's own."""
         if self.size_z is not None:
             return self
         if self.ndim == 2:
