@@ -96,7 +96,7 @@ class Hard(ProximalRule):
 
     def penalty(self, x: Tensor, t: Tensor | float) -> Tensor:
         """Return t**2 / 2 where x is not zero."""
-        return (x != 0) * (t * t / 2)
+        return x.sgn().abs() * (t * t / 2)
 
 
 @method("garrote", advanced=True)
@@ -196,11 +196,11 @@ class Lp(ProximalRule):
 
     Notes
     -----
-    The penalty a |x|**p has its jump from x = 0 to x = b where both cost the same and b is stationary: b**2 /
-    2 + a b**p = t b and b + a p b**(p - 1) = t. Hence b = 2 (1 - p) / (2 - p) t and a = (2 (1 - p))**(1 - p)
-    (t / (2 - p))**(2 - p), which is t**2 / 2 for p = 0 and t for p = 1. Beyond the jump the solution of x + a
-    p x**(p - 1) = |c| is found by Newton's method from x = |c|: the left side is convex with a slope of at
-    least 1 - p / 2 there, so the steps fall monotonically onto the root.
+    The penalty a |x|**p has its jump from x = 0 to x = b where both cost the same and b is stationary:
+    b**2 / 2 + a b**p = t b and b + a p b**(p - 1) = t. Hence b = 2 (1 - p) / (2 - p) t and a = s t**(2 - p)
+    with s = (2 (1 - p))**(1 - p) / (2 - p)**(2 - p), which is 1/2 for p = 0 and 1 for p = 1. Beyond the jump
+    the result is u c with u + k u**(p - 1) = 1 and k = p s (t / |c|)**(2 - p), found by Newton's method from
+    u = 1: the left side is convex with a slope of at least 1 - p / 2 there, so the steps fall onto the root.
 
     References
     ----------
@@ -214,23 +214,25 @@ class Lp(ProximalRule):
     newton_steps: ClassVar[int] = 6
 
     def __call__(self, c: Tensor, t: Tensor | float) -> Tensor:
-        """Return the larger solution of x + a p x**(p - 1) = |c| with the sign of c where |c| > t, else 0."""
+        """Return the larger stationary point, with the sign of c, where |c| > t, else 0; see the Notes."""
         size = c.abs()
-        y = _at_least(size, t)
-        slope = self.p * self._scale(t)
-        x = y
+        ratio = t / _at_least(size, t)
+        k = self.p * self._scale * ratio ** (2 - self.p)
+        u = ratio.new_ones(())
         for _ in range(self.newton_steps):
-            power = slope * x ** (self.p - 1)
-            x = x - (x + power - y) / (1 + (self.p - 1) * power / x)
-        return (x * (size > t)).copysign(c)
+            power = k * u ** (self.p - 1)
+            u = u - (u + power - 1) / (1 + (self.p - 1) * power / u)
+        return c * u * (size > t)
 
     def penalty(self, x: Tensor, t: Tensor | float) -> Tensor:
         """Return a |x|**p; see the Notes."""
-        return x.abs() ** self.p * self._scale(t)
+        return x.abs() ** self.p * (self._scale * t ** (2 - self.p))
 
-    def _scale(self, t: Tensor | float) -> Tensor | float:
-        """Return the factor of |x|**p whose solution jumps at t."""
-        return (2 * (1 - self.p)) ** (1 - self.p) * (t / (2 - self.p)) ** (2 - self.p)  # type: ignore[no-any-return]
+    @property
+    def _scale(self) -> float:
+        """Return s of the Notes: a = s t**(2 - p) makes the solution jump at t."""
+        p = self.p
+        return float((2 * (1 - p)) ** (1 - p) / (2 - p) ** (2 - p))
 
 
 def _at_least(size: Tensor, t: Tensor | float) -> Tensor:
