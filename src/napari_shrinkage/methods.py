@@ -381,11 +381,10 @@ def _within(value: Any, parameter: Parameter) -> bool:
 
 def _bound_words(parameter: Parameter) -> str:
     words = []
-    if parameter.least:
-        words.append(f"at least {parameter.least} of them")
     if parameter.low is not None:
         words.append(f"{'above' if parameter.low_open else 'of at least'} {parameter.low:g}")
     if parameter.high is not None:
         words.append(f"{'below' if parameter.high_open else 'of at most'} {parameter.high:g}")
+    count = f" (at least {parameter.least})" if parameter.least else ""
     unit = f" {parameter.unit}" if parameter.unit else ""
-    return (" " + " and ".join(words) if words else "") + unit
+    return count + (" " + " and ".join(words) if words else "") + unit
