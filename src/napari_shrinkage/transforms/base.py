@@ -106,8 +106,12 @@ class Transform(Method):
     """Base of the transforms: `forward`, `inverse` and the noise gain of every sub-band."""
 
     role: ClassVar[str] = "transform"
-    orthonormal: ClassVar[bool] = False
     ndim: int
+
+    @property
+    def orthonormal(self) -> bool:
+        """Whether the coefficients are those of an orthonormal basis."""
+        return False
 
     def resolve(self, sample: Sample) -> Self:
         """Return the transform with every "auto" field (levels, size along Z) made a number."""
