@@ -1,1 +1,9 @@
-"""Transforms: one file each, chosen by type."""
+"""Transforms, one file each; importing any of them registers them all, so that forms and recipes know every one."""
+
+from __future__ import annotations
+
+from .block_dct import SlidingDCT
+from .stationary import StationaryWavelet
+from .wavelet import Wavelet
+
+__all__ = ["SlidingDCT", "StationaryWavelet", "Wavelet"]
