@@ -1,4 +1,4 @@
-"""Transforms, one file each; importing any of them registers them all, so that forms and recipes know every one."""
+"""Transforms, one file each; importing any of them registers all, so forms and recipes know every one."""
 
 from __future__ import annotations
 
