@@ -1,0 +1,57 @@
+"""Sphinx settings. Every page with code is executed on each build; a cell that fails, or a warning, fails the build."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import napari_shrinkage
+
+project = "napari-shrinkage"
+author = "napari-shrinkage developers"
+copyright = author  # noqa: A001 - the name that Sphinx reads
+version = release = napari_shrinkage.__version__
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
+exclude_patterns = ["_build", "measured"]
+default_role = "literal"
+nitpicky = False
+
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 180
+nb_merge_streams = True
+nb_render_markdown_format = "myst"
+
+autodoc_typehints = "none"
+autodoc_member_order = "bysource"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "napari-shrinkage"
+html_static_path = ["_static"]
+html_sourcelink_suffix = ""
+html_show_sourcelink = False
+html_theme_options = {
+    "navbar_align": "left",
+    "show_nav_level": 2,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+
+def escaped(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Our docstrings are plain text: |x|**p is mathematics, not markup."""
+    lines[:] = [
+        line if line.lstrip().startswith((">>>", "...")) else re.sub(r"([|*])", r"\\\1", line) for line in lines
+    ]
+
+
+def setup(app: Any) -> None:
+    app.connect("autodoc-process-docstring", escaped, priority=100)  # before napoleon
