@@ -67,7 +67,7 @@ class Autocorrelation(Method):
         from scipy.signal import correlate
 
         g = np.asarray(kernel, dtype=np.float64)
-        return cls(_nested_tuples(correlate(g, g, mode="full")))
+        return cls(_nested_tuples(correlate(g, g, mode="full") / np.sum(g**2)))
 
     @property
     def array(self) -> npt.NDArray[np.float64]:
@@ -127,10 +127,9 @@ class NoiseModel(Method):
     def for_channels(self, channels: int) -> Self:
         """Return the model of a field (channels, *spatial): one value per channel, shaped to broadcast."""
 
-    @property
-    def is_zero(self) -> bool:
-        """Whether there is no noise to remove."""
-        return False
+    def silent(self) -> tuple[bool, ...]:
+        """Say for each channel whether it has no noise at all, so that it is left as it is; () when none is."""
+        return ()
 
 
 @method("gaussian", title="Gaussian", kw_only=False)
@@ -175,10 +174,10 @@ class Gaussian(NoiseModel):
             )
         return self.replace(sigma=values)
 
-    @property
-    def is_zero(self) -> bool:
-        """Whether every sigma is 0."""
-        return not np.any(self.sigma)
+    def silent(self) -> tuple[bool, ...]:
+        """Say for each channel whether its sigma is 0."""
+        values = self.sigma if isinstance(self.sigma, tuple) else (self.sigma,)
+        return () if all(values) else tuple(value == 0 for value in values)
 
     def _divisor(self, ndim: int) -> Any:
         """Return sigma, with 1 in place of 0: a channel without noise stays as it is."""
