@@ -46,12 +46,13 @@ html_theme_options = {
 }
 
 
-def escaped(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Our docstrings are plain text: |x|**p is mathematics, not markup."""
-    lines[:] = [
-        line if line.lstrip().startswith((">>>", "...")) else re.sub(r"([|*])", r"\\\1", line) for line in lines
-    ]
+def as_rst(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Our docstrings are plain text: |x|**p is mathematics, not markup, and each numbers its own references from 1."""
+    own = name.rpartition(".")[2]
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[i] = re.sub(r"([|*])", r"\\\1", re.sub(r"\[(\d+)\](?=_|\s)", rf"[#{own}-\1]", line))
 
 
 def setup(app: Any) -> None:
-    app.connect("autodoc-process-docstring", escaped, priority=100)  # before napoleon
+    app.connect("autodoc-process-docstring", as_rst, priority=100)  # before napoleon
