@@ -42,7 +42,9 @@ def psnr(restored: Picture, truth: Picture) -> float:
     return float(10 * np.log10(PEAK**2 / np.mean((np.asarray(restored, np.float64) - truth) ** 2)))
 
 
-def row(pictures: dict[str, Picture], cut: tuple[slice, ...] = (), limits: tuple[float, float] = (0, PEAK)) -> None:
+def row(
+    pictures: dict[str, Picture], cut: tuple[slice, ...] = (), limits: tuple[float, float] = (0, PEAK)
+) -> None:
     """Show pictures side by side, all on the same scale of gray, optionally only a part of each."""
     shown = {title: picture[cut] for title, picture in pictures.items()}
     height, width = next(iter(shown.values())).shape[:2]

@@ -18,7 +18,11 @@ MEASURED = Path(__file__).parent / "measured"
 def markdown(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Markdown:
     """Return a table."""
     columns = list(header)
-    lines = [columns, ["---"] * len(columns), *([str(cell).replace("|", r"\|") for cell in line] for line in rows)]
+    lines = [
+        columns,
+        ["---"] * len(columns),
+        *([str(cell).replace("|", r"\|") for cell in line] for line in rows),
+    ]
     return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
