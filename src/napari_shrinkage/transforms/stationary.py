@@ -95,8 +95,12 @@ def stationary_bank(wavelet: str) -> FilterBank:
 
 def stationary_halo(bank: FilterBank, levels: int) -> int:
     """Return how far a pixel reaches through analysis and synthesis."""
-    (start, stop), (start_back, stop_back) = bank.reach, bank.reach_back
-    return int(2**levels - 1) * max(stop_back - start, stop - start_back)
+    low, high = (
+        max(back.stop - there.start, there.stop - back.start)
+        for there, back in ((bank.low, bank.low_back), (bank.high, bank.high_back))
+    )
+    step = 2 ** (levels - 1)
+    return int(max((2 * step - 1) * low, (step - 1) * low + step * high))
 
 
 def _merged_haar(low: Tensor | None, high: Tensor | None, axis: int, step: int) -> Tensor:

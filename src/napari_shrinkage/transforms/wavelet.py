@@ -89,20 +89,21 @@ def decimated_halo(bank: FilterBank, levels: int) -> int:
     multiple = 2**levels
     halo = 0
     for pixel in range(multiple):
-        first, last = _needed(bank, pixel, pixel, levels)
+        first, last = _read(bank, pixel, pixel, levels)
         start, stop = first // multiple * multiple, -(-(last + 1) // multiple) * multiple
         halo = max(halo, pixel - start - multiple + 1, stop - multiple - pixel)
     return halo
 
 
-def _needed(bank: FilterBank, first: int, last: int, levels: int) -> tuple[int, int]:
-    """Return the pixels that analysis and synthesis read to give the pixels `first` to `last`."""
-    (start, stop), (start_back, stop_back) = bank.reach, bank.reach_back
-    low, high = -(-(first - stop_back) // 2), (last - start_back) // 2
-    if levels > 1:
-        deeper = _needed(bank, low, high, levels - 1)
-        low, high = min(low, deeper[0]), max(high, deeper[1])
-    return 2 * low + start, 2 * high + stop
+def _read(bank: FilterBank, first: int, last: int, levels: int) -> tuple[int, int]:
+    """Return the span of pixels that analysis and synthesis read to give the pixels `first` to `last`."""
+    if levels == 0:
+        return first, last
+    spans = []
+    for there, back, deeper in ((bank.low, bank.low_back, levels - 1), (bank.high, bank.high_back, 0)):
+        span = _read(bank, -(-(first - back.stop) // 2), (last - back.start) // 2, deeper)
+        spans.append((2 * span[0] + there.start, 2 * span[1] + there.stop))
+    return min(span[0] for span in spans), max(span[1] for span in spans)
 
 
 def _phases(x: Tensor, axis: int) -> list[Tensor]:
