@@ -137,4 +137,4 @@ def _is_input(layer: Any, record: Record) -> bool:
     except ValueError:
         return False
     alike = list(stack.shape) == wanted["shape"] and str(stack.array.dtype) == wanted["dtype"]
-    return alike and digest(stack) == wanted["digest"]
+    return alike and bool(digest(stack) == wanted["digest"])
