@@ -184,5 +184,5 @@ def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Gene
 
 
 def _notes(plans: tuple[Plan, ...]) -> tuple[str, ...]:
-    silent = any(plan.noise.is_zero for plan in plans)
-    return ("The noise is zero, so the values are unchanged.",) if silent else ()
+    silent = any(plan.noise.silent() for plan in plans)
+    return ("Where the noise is zero the values are unchanged.",) if silent else ()

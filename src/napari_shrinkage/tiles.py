@@ -157,11 +157,15 @@ def to_noise_units(values: Float, noise: NoiseModel, color: bool) -> Float:
 
 
 def restored_field(noise: NoiseModel, apply: Apply, values: Float, color: bool) -> Float:
-    """Restore one extended field in the units of the image; without noise it is returned as it is."""
-    if noise.is_zero:
+    """Restore one extended field in the units of the image; a channel without noise is returned as it is."""
+    silent = noise.silent()
+    if silent and all(silent):
         return values
     z = apply(to_noise_units(values, noise, color))
-    return noise.inverse(to_rgb(z) if color else z).astype(np.float32, copy=False)  # type: ignore[no-any-return]
+    restored: Float = noise.inverse(to_rgb(z) if color else z).astype(np.float32, copy=False)
+    if silent:
+        restored[np.array(silent)] = values[np.array(silent)]
+    return restored
 
 
 def mixes_color(restorer: Restorer, stack: Stack) -> bool:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from ..methods import Method
 from ..stack import Float, Geometry
+from ..transforms.base import Coefficients, Transform, extended
+from ..transforms.block_dct import SlidingDCT, shrink_patches
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ..sample import Sample
 
 Apply = Callable[[Float], Float]
+Shrink = Callable[..., "tuple[Coefficients, Tensor | None]"]
 
 
 class Restorer(Method):
@@ -55,6 +58,15 @@ class Restorer(Method):
         return on_device(self, device, correlation)
 
 
+def through(transform: Transform, shrink: Shrink, x: Tensor, *guides: Tensor) -> Tensor:
+    """Analyse `x` and its guides (B, C, *domain), shrink, and synthesise; patch by patch where no gradient is wanted."""
+    import torch
+
+    if isinstance(transform, SlidingDCT) and not torch.is_grad_enabled():
+        return shrink_patches(transform, x, shrink, *guides)
+    return transform.synthesis(*shrink(*(transform.analysis(image) for image in (x, *guides))))
+
+
 def on_device(restorer: Restorer, device: str, correlation: Autocorrelation | None) -> Apply:
     """Return `restorer.apply` as a function of numpy arrays, computed by torch on `device`."""
     import torch
@@ -69,7 +81,5 @@ def on_device(restorer: Restorer, device: str, correlation: Autocorrelation | No
 
 def restored_field(restorer: Restorer, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
     """Extend fields (B, C, *spatial) at their border, apply a resolved restorer, and crop."""
-    from ..transforms.base import extended
-
     geometry = restorer.geometry()
     return geometry.cropped(restorer.apply(extended(z, geometry), correlation), tuple(z.shape[-restorer.spatial_ndim:]))  # type: ignore[no-any-return]

@@ -45,7 +45,7 @@ class Let(Restorer):
     Blu, Luisier, "The SURE-LET approach to image denoising", IEEE TIP 16, 2007, doi:10.1109/TIP.2007.906002.
     """
 
-    transform: Transform = StationaryWavelet(wavelet="haar", levels=4)
+    transform: Transform = StationaryWavelet(wavelet="haar")
     weights: Annotated[dict[str, tuple[float, ...]] | None, HIDDEN] = None
 
     @property

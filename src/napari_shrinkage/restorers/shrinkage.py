@@ -7,6 +7,7 @@ noise's autocorrelation; the rule decides what happens around the threshold.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import annotated_types as at
@@ -16,10 +17,10 @@ from ..methods import ADVANCED, method
 from ..rules import Hard, ShrinkageRule, Soft
 from ..stack import Float, Geometry
 from ..thresholds import Bayes, ThresholdSelector
-from ..transforms.base import Band, Transform
+from ..transforms.base import Band, Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
-from .base import Apply, Restorer, on_device
+from .base import Apply, Restorer, on_device, through
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,10 +75,12 @@ class Shrinkage(Restorer):
     def geometry(self) -> Geometry:
         """Return the transform's geometry, with the reach of the shifts added."""
         inner = self.transform.geometry()
-        if inner.halo is None or not self._shifts():
+        if not self._shifts() or inner.halo is None:
             return inner
-        reach = tuple(h + m for h, m in zip(inner.halo, inner.multiple, strict=True))
-        return Geometry(inner.border, inner.margin, inner.multiple, reach)
+        halo = tuple(h + m for h, m in zip(inner.halo, inner.multiple, strict=True))
+        if inner.border == "periodic":
+            return replace(inner, halo=halo)
+        return replace(inner, halo=halo, margin=tuple(p + m for p, m in zip(inner.margin, inner.multiple, strict=True)))
 
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Shrink the coefficients of extended fields (B, C, *domain); differentiable."""
@@ -109,9 +112,11 @@ class Shrinkage(Restorer):
         return list(itertools.product(*(range(min(self.spins, m)) for m in multiple)))
 
     def _shrunk(self, z: Tensor, gains: dict[str, float]) -> Tensor:
-        coefficients = self.transform.analysis(z)
-        shrunk = coefficients.map(lambda band: self._shrunk_band(band, gains[band.key]))
-        return self.transform.synthesis(shrunk, self._patch_weight(shrunk.bands))
+        def shrink(coefficients: Coefficients) -> tuple[Coefficients, Tensor | None]:
+            shrunk = coefficients.map(lambda band: self._shrunk_band(band, gains[band.key]))
+            return shrunk, self._patch_weight(shrunk.bands)
+
+        return through(self.transform, shrink, z)
 
     def _shrunk_band(self, band: Band, gain: float) -> Tensor:
         return self.rule(band.data, self.threshold(band, gain))

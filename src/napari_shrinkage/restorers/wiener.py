@@ -16,7 +16,7 @@ from ..stack import Float, Geometry
 from ..thresholds import Profile
 from ..transforms.base import Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT
-from .base import Apply, Restorer, on_device
+from .base import Apply, Restorer, on_device, through
 from .shrinkage import Shrinkage, coefficient_stds, has_kernel
 
 if TYPE_CHECKING:
@@ -76,11 +76,13 @@ class EmpiricalWiener(Restorer):
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Run both stages on extended fields (B, C, *domain); differentiable."""
         gains = self.transform.noise_gain(correlation)
-        signal = self.transform.analysis(self.pilot.apply(z, correlation))
-        gain = signal.map(lambda band: _attenuation(band.data, self.mu * gains[band.key] ** 2))
-        noisy = self.transform.analysis(z)
-        by_key = {band.key: band.data for band in gain.bands}
-        return self.transform.synthesis(noisy.map(lambda band: band.data * by_key[band.key]), self._patch_weight(gain))
+
+        def shrink(noisy: Coefficients, signal: Coefficients) -> tuple[Coefficients, Tensor | None]:
+            gain = signal.map(lambda band: _attenuation(band.data, self.mu * gains[band.key] ** 2))
+            by_key = {band.key: band.data for band in gain.bands}
+            return noisy.map(lambda band: band.data * by_key[band.key]), self._patch_weight(gain)
+
+        return through(self.transform, shrink, z, self.pilot.apply(z, correlation))
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return both stages as fused CPU kernels where there are some, else `apply` in torch."""

@@ -1,0 +1,238 @@
+"""Plans, runs and records: axes, colours, laziness, regions, cancelling, and what is left as it was."""
+
+from __future__ import annotations
+
+import json
+
+import dask.array as da
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage import data
+
+import napari_shrinkage as ns
+from napari_shrinkage.engine import digest
+from napari_shrinkage.recipe import Step
+
+GENERATOR = np.random.default_rng(3)
+SIGMA = 12.0
+PHOTO = data.astronaut()[60:150, 180:290].astype(np.float32)
+NOISY_PHOTO = PHOTO + SIGMA * GENERATOR.standard_normal(PHOTO.shape).astype(np.float32)
+STACK = 100 + GENERATOR.standard_normal((5, 40, 48)).astype(np.float32)
+
+
+def test_a_plan_holds_no_open_question() -> None:
+    plan = ns.resolve(Step(ns.Shrinkage(transform=ns.Wavelet())), ns.Stack(NOISY_PHOTO[..., 0]))
+    assert "null" not in json.dumps(plan.to_json()["restorer"])
+    assert isinstance(plan.restorer.threshold, ns.PerBand)
+
+
+def test_colour_is_restored_better_together_than_apart() -> None:
+    def error(restored: np.ndarray) -> float:
+        return float(np.mean((restored - PHOTO) ** 2))
+
+    together = ns.restore(NOISY_PHOTO, "dct", noise=SIGMA, axes="YXC")
+    apart = ns.restore(np.moveaxis(NOISY_PHOTO, -1, 0), "dct", noise=SIGMA, axes="CYX")
+    assert error(together) < 0.9 * error(np.moveaxis(apart, 0, -1))
+
+
+def test_alpha_is_left_as_it_is() -> None:
+    alpha = GENERATOR.integers(0, 256, PHOTO.shape[:2])
+    rgba = np.dstack([NOISY_PHOTO, alpha]).astype(np.float32)
+    restored = ns.restore(rgba, "dct", noise=SIGMA, axes="YXC")
+    np.testing.assert_array_equal(restored[..., 3], alpha)
+    np.testing.assert_array_equal(restored[..., :3], ns.restore(NOISY_PHOTO, "dct", noise=SIGMA, axes="YXC"))
+
+
+@pytest.mark.parametrize("method", ["dct", "wavelet"])
+def test_channels_keep_their_own_noise(method: str) -> None:
+    noise = np.random.default_rng(0).standard_normal((2, 64, 64)).astype(np.float32)
+    channels = np.stack([100 + noise[0], 500 + 40 * noise[1]])
+    estimate = ns.estimate_noise(channels, axes="CYX")
+    np.testing.assert_allclose(estimate.sigma, (1, 40), rtol=0.05)
+    restored = ns.restore(channels, method, noise=estimate, axes="CYX")
+    alone = [ns.restore(channel, method, noise=sigma) for channel, sigma in zip(channels, estimate.sigma, strict=True)]
+    np.testing.assert_allclose(restored, np.stack(alone), rtol=1e-4)
+
+
+def test_a_constant_scene_stays_constant_over_time() -> None:
+    frame = 100 + np.random.default_rng(1).standard_normal((40, 48)).astype(np.float32)
+    changing = np.stack([frame, frame * 3, frame])
+    restored = ns.restore(changing, "wavelet", axes="TYX")
+    np.testing.assert_array_equal(restored[0], restored[2])
+
+
+def test_planes_do_not_see_each_other() -> None:
+    changed = STACK.copy()
+    changed[2] += 50
+    for axes in ("TYX", "ZYX"):
+        before, after = (ns.restore(stack, "dct", noise=1.0, axes=axes) for stack in (STACK, changed))
+        np.testing.assert_array_equal(np.delete(before, 2, 0), np.delete(after, 2, 0))
+
+
+def test_a_volume_is_restored_better_as_a_volume() -> None:
+    blob = 20 * np.exp(-((np.mgrid[-12:12, -16:16, -16:16] / 6.0) ** 2).sum(0)).astype(np.float32)
+    noisy = blob + GENERATOR.standard_normal(blob.shape).astype(np.float32)
+    by_plane = ns.Shrinkage(transform=ns.SlidingDCT(size=4), rule=ns.Hard(), threshold=ns.Ratio(r=2.7))
+    by_volume = by_plane.replace(transform=ns.SlidingDCT(size=4, ndim=3))
+    errors = [np.mean((ns.restore(noisy, method, noise=1.0, axes="ZYX") - blob) ** 2) for method in (by_plane, by_volume)]
+    assert errors[1] < 0.7 * errors[0]
+
+
+def test_the_volume_transform_follows_the_spacing() -> None:
+    step = Step(ns.Shrinkage(transform=ns.SlidingDCT(ndim=3), rule=ns.Hard(), threshold=ns.Profile()), ns.Gaussian(1.0))
+    coarse = ns.resolve(step, ns.Stack(STACK, "ZYX", spacing=(4.0, 1.0, 1.0)))
+    assert coarse.restorer.transform.size_z == 2
+
+
+@pytest.mark.parametrize("axes", ["TYX", "ZYX", "CYX"])
+@pytest.mark.parametrize("method", ["dct", "wavelet"])
+def test_dask_stays_lazy_and_gives_the_same(axes: str, method: str) -> None:
+    noise = ns.Gaussian(1.0)
+    lazy = da.from_array(STACK, chunks=(2, 25, 30))
+    restored = ns.restore(lazy, method, noise=noise, axes=axes)
+    assert isinstance(restored, da.Array)
+    np.testing.assert_allclose(restored.compute(scheduler="synchronous"), ns.restore(STACK, method, noise=noise, axes=axes), atol=1e-4)
+
+
+def test_only_the_needed_chunks_of_a_lazy_stack_are_read() -> None:
+    read: list[int] = []
+
+    def frame(block_id: tuple[int, ...]) -> np.ndarray:
+        read.append(block_id[0])
+        return STACK[:1]
+
+    lazy = da.map_blocks(frame, chunks=((1,) * 100, (40,), (48,)), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
+    restored = ns.restore(lazy, "dct", noise=1.0, axes="TYX")
+    assert not read
+    restored[7].compute(scheduler="synchronous")
+    assert set(read) == {7}
+
+
+def test_a_region_has_the_pixels_of_the_whole_run() -> None:
+    recipe = ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0))
+    stack = ns.Stack(STACK, "TYX", spacing=(1, 0.5, 0.5))
+    region = (slice(1, 4), slice(7, 30), slice(9, 44))
+    part, everything = ns.drain(ns.run(recipe, stack, region)), ns.drain(ns.run(recipe, stack))
+    np.testing.assert_allclose(part.stack.array, everything.stack.array[region], atol=1e-4)
+    assert part.record.input["region"] == [[1, 4], [7, 30], [9, 44]]
+
+
+def test_a_region_outside_the_image_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not lie inside an image of shape"):
+        ns.drain(ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0)), ns.Stack(STACK[0]), (slice(0, 41), slice(0, 5))))
+
+
+def test_closing_the_generator_stops_the_run() -> None:
+    work = ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0)), ns.Stack(STACK, "TYX"))
+    seen = [next(work) for _ in range(3)]
+    work.close()
+    assert seen[-1].total == len(STACK)
+    assert seen[-1].done == 1
+
+
+def test_several_steps_run_one_after_the_other() -> None:
+    first, second = ns.Step(ns.Shrinkage(), ns.Gaussian(1.0)), ns.Step(ns.EmpiricalWiener(), ns.Gaussian(0.2))
+    chained = ns.drain(ns.run(ns.Recipe((first, second)), ns.Stack(STACK[0])))
+    alone = ns.restore(ns.restore(STACK[0], first.restorer, first.noise), second.restorer, second.noise)
+    np.testing.assert_array_equal(chained.stack.array, alone)
+    assert len(chained.record.plans) == 2
+
+
+@settings(max_examples=30)
+@given(dtype=st.sampled_from(["bool", "uint8", "int16", "uint16", "int32", "float16", "float32", "float64"]),
+       axes=st.permutations("TZYX"), shape=st.tuples(*[st.integers(1, 9)] * 4))
+def test_any_dtype_and_axis_order_gives_the_same_values(dtype: str, axes: list[str], shape: tuple[int, ...]) -> None:
+    values = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, shape).astype(dtype)
+    order = ["TZYX".index(letter) for letter in axes]
+    plain = ns.restore(values, "dct", noise=3.0, axes="TZYX")
+    turned = ns.restore(values.transpose(order), "dct", noise=3.0, axes="".join(axes))
+    assert plain.dtype == np.float32
+    np.testing.assert_allclose(turned, plain.transpose(order), atol=1e-3)
+
+
+def test_not_a_number_stays_where_it_was_and_does_no_harm() -> None:
+    holed = STACK[0].copy()
+    holed[10:13, 20] = np.nan
+    holed[0, 0] = np.inf
+    restored = ns.restore(holed, "dct", noise=1.0)
+    np.testing.assert_array_equal(np.isnan(restored), np.isnan(holed))
+    assert restored[0, 0] == np.inf
+    clean = ns.restore(STACK[0], "dct", noise=1.0)
+    far = np.ones(holed.shape, bool)
+    far[:24, :] = False
+    np.testing.assert_allclose(restored[far], clean[far], atol=1e-4)
+
+
+def test_all_not_a_number_says_so() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        ns.restore(np.full((20, 20), np.nan))
+
+
+def test_zero_noise_changes_nothing() -> None:
+    result = ns.drain(ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(0)), ns.Stack(STACK[0])))
+    np.testing.assert_array_equal(result.stack.array, STACK[0])
+    assert "unchanged" in " ".join(result.record.messages)
+
+
+def test_a_silent_channel_is_left_alone() -> None:
+    pair = np.stack([STACK[0], np.arange(40 * 48, dtype=np.float32).reshape(40, 48)])
+    restored = ns.restore(pair, "dct", noise=ns.Gaussian((1.0, 0.0)), axes="CYX")
+    np.testing.assert_array_equal(restored[1], pair[1])
+    assert not np.array_equal(restored[0], pair[0])
+
+
+@pytest.mark.parametrize("sigma", [-1.0, float("nan"), float("inf"), "loud"])
+def test_an_impossible_noise_level_is_refused(sigma: object) -> None:
+    with pytest.raises((ValueError, TypeError), match="sigma"):
+        ns.restore(STACK[0], "dct", noise=ns.Gaussian(sigma))
+
+
+@pytest.mark.parametrize(("image", "axes", "words"), [
+    (np.zeros((0, 5)), None, "empty"),
+    (np.zeros(5), None, "at least two axes"),
+    (np.zeros((3, 4, 5)), None, "use one of"),
+    (np.zeros((3, 4, 5)), "YX", "one letter per axis"),
+    (np.zeros((3, 4, 5)), "XXY", "none twice"),
+    (np.zeros((4, 5), complex), None, "complex128"),
+])
+def test_an_image_that_does_not_fit_is_refused_in_words(image: np.ndarray, axes: str | None, words: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=words):
+        ns.restore(image, axes=axes, noise=1.0)
+
+
+def test_a_volume_method_on_a_plane_is_refused_in_words() -> None:
+    with pytest.raises(ValueError, match="needs the axes ZYX"):
+        ns.restore(STACK[0], ns.Shrinkage(transform=ns.SlidingDCT(ndim=3)), noise=1.0)
+
+
+def test_an_unknown_method_is_refused_with_the_choices() -> None:
+    with pytest.raises(ValueError, match="dct-wiener"):
+        ns.restore(STACK[0], "median")
+    with pytest.raises(TypeError, match="method value"):
+        ns.restore(STACK[0], 3)
+
+
+def test_a_missing_device_is_refused() -> None:
+    torch = pytest.importorskip("torch")
+    if torch.backends.mps.is_available():
+        pytest.skip("this machine has the device")
+    with pytest.raises(ValueError, match="not available"):
+        ns.restore(STACK[0], "dct", noise=1.0, device="mps")
+
+
+def test_the_digest_tells_inputs_apart() -> None:
+    changed = STACK.copy()
+    changed[4, 39, 47] += 1
+    digests = {digest(ns.Stack(array, "TYX")) for array in (STACK, changed, STACK.astype(np.float64))}
+    assert len(digests) == 3
+    assert digest(ns.Stack(da.from_array(STACK), "TYX")) == digest(ns.Stack(da.from_array(STACK.copy(), chunks=20), "TYX"))
+
+
+def test_a_record_repeats_its_result() -> None:
+    stack = ns.Stack(NOISY_PHOTO, "YXC")
+    result = ns.drain(ns.run(ns.Recipe.of(ns.EmpiricalWiener()), stack))
+    record = ns.Record.from_json(json.loads(json.dumps(result.record.to_json())))
+    assert record == result.record
+    np.testing.assert_array_equal(ns.drain(ns.run(record.recipe(), stack)).stack.array, result.stack.array)
