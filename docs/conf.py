@@ -1,4 +1,4 @@
-"""Sphinx settings. Every page with code is executed on each build; a cell that fails, or a warning, fails the build."""
+"""Sphinx settings. Every page with code is executed on each build; a failing cell or a warning fails it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ html_theme_options = {
 
 
 def as_rst(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
-    """Our docstrings are plain text: |x|**p is mathematics, not markup, and each numbers its own references from 1."""
+    """Our docstrings are plain text: |x|**p is mathematics, and each numbers its references from 1."""
     own = name.rpartition(".")[2]
     for i, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):

@@ -38,7 +38,7 @@ def noisy(picture: Picture, sigma: float, seed: int = 0) -> Picture:
 
 
 def psnr(restored: Picture, truth: Picture) -> float:
-    """Return the peak signal-to-noise ratio in dB for a peak of 255: 10 dB more is a tenth of the squared error."""
+    """Return the PSNR in dB for a peak of 255: 10 dB more is a tenth of the squared error."""
     return float(10 * np.log10(PEAK**2 / np.mean((np.asarray(restored, np.float64) - truth) ** 2)))
 
 

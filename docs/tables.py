@@ -27,7 +27,7 @@ def markdown(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Markdow
 
 
 def measured(name: str, script: str) -> Markdown:
-    """Return the table of `docs/measured/NAME.md`, which holds what a benchmark printed, or say how to make it."""
+    """Return what a benchmark printed, kept in `docs/measured/NAME.md`, or say how to make it."""
     path = MEASURED / f"{name}.md"
     if path.exists():
         return Markdown(path.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Denoise a photograph: estimate its noise, restore with two presets, compare with the truth, write pictures."""
+"""Denoise a photograph: estimate the noise, restore with two presets, compare with the truth."""
 
 from __future__ import annotations
 
