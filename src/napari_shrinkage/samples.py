@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,7 +83,7 @@ SAMPLES: dict[str, Callable[[], NoisySample]] = {
 }
 
 
-def _digitised(truth: Array, sigma: float, dtype: type[np.generic], seed: int) -> Array:
+def _digitised(truth: Array, sigma: float, dtype: type[np.unsignedinteger[Any]], seed: int) -> Array:
     """Return truth plus noise as the integers that a camera would give."""
     noisy = truth + sigma * np.random.default_rng(seed).standard_normal(truth.shape)
     limits = np.iinfo(dtype)

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..recipe import Record
 from ..stack import Stack
-from .problems import FileProblem, whole_or_nothing
+from .problems import FileProblem, check_place, whole_or_nothing
 
 FORMATS = {
     ".ome.tiff": "ome_tiff",
@@ -94,16 +94,21 @@ def write(
         If the format cannot hold the image, the file exists, or the folder is read-only or full.
     """
     path = Path(path)
+    checked_target(path, compression, overwrite)
     module = _format(path)
-    if compression is not None and compression not in module.COMPRESSIONS:
-        raise FileProblem(
-            f"{path.name}: this format has no compression {compression!r}; it has "
-            f"{', '.join(module.COMPRESSIONS)}."
-        )
     module.check(stack, path)
     with whole_or_nothing(path, overwrite) as part:
         module.write(part, stack, record, compression or module.COMPRESSIONS[0], progress)
     return path
+
+
+def checked_target(path: Path, compression: str | None = None, overwrite: bool = False) -> None:
+    """Raise a `FileProblem` for what is known before there is an image: name, compression, folder."""
+    module = _format(path)
+    if compression is not None and compression not in module.COMPRESSIONS:
+        kinds = ", ".join(module.COMPRESSIONS)
+        raise FileProblem(f"{path}: this format has no compression {compression!r}; it has {kinds}.")
+    check_place(path, overwrite)
 
 
 def read_record(path: str | Path) -> Record | None:
@@ -142,4 +147,13 @@ def _format(path: Path) -> Any:
     return importlib.import_module(f".{FORMATS[ending(path)]}", __name__)
 
 
-__all__ = ["COMPRESSIONS", "FORMATS", "FileProblem", "ending", "read", "read_record", "write"]
+__all__ = [
+    "COMPRESSIONS",
+    "FORMATS",
+    "FileProblem",
+    "checked_target",
+    "ending",
+    "read",
+    "read_record",
+    "write",
+]

@@ -81,10 +81,7 @@ def whole_or_nothing(path: Path, overwrite: bool = False) -> Iterator[Path]:
     FileProblem
         If it exists, its folder does not, or writing fails.
     """
-    if path.exists() and not overwrite:
-        raise FileProblem(f"{path} exists already; choose another name, or overwrite it (--overwrite).")
-    if not path.parent.is_dir():
-        raise FileProblem(f"{path} cannot be written: there is no folder {path.parent}.")
+    check_place(path, overwrite)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
         yield part
@@ -94,6 +91,16 @@ def whole_or_nothing(path: Path, overwrite: bool = False) -> Iterator[Path]:
         raise FileProblem(f"{path} cannot be written: {_reason(error)}.") from error
     finally:
         _remove(part)
+
+
+def check_place(path: Path, overwrite: bool) -> None:
+    """Raise a `FileProblem` if a file cannot be written at `path`, as far as that is known before trying."""
+    if path.exists() and not overwrite:
+        raise FileProblem(f"{path} exists already; choose another name, or overwrite it (--overwrite).")
+    if not path.parent.is_dir():
+        raise FileProblem(f"{path} cannot be written: there is no folder {path.parent}.")
+    if not os.access(path.parent, os.W_OK):
+        raise FileProblem(f"{path} cannot be written: you may not write to the folder {path.parent}.")
 
 
 def _put(part: Path, path: Path) -> None:

@@ -1,0 +1,160 @@
+"""The command line: `napari-shrinkage run | methods | estimate | demo`.
+
+Convention: whatever is wrong with what the user gave is one line on stderr and exit code 2; other files
+still get their turn. Commands are imported when they are called, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from .. import __version__
+from ..conversion import DTYPES
+from ..files import COMPRESSIONS, FORMATS
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+EXAMPLES = """examples:
+  napari-shrinkage run cells.tif -o denoised.ome.tif
+  napari-shrinkage run *.ome.tif -o results/ --method dct --set transform.size=16
+  napari-shrinkage run *.png -o "{name}_denoised.png" --noise 12
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and leave."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process when left out.
+
+    Returns
+    -------
+    int
+        Exit code: 0, 2 for input that cannot be used, 130 when interrupted.
+    """
+    try:
+        arguments = parser().parse_args(argv)
+        return int(arguments.command(arguments))
+    except SystemExit as end:
+        return int(end.code or 0)
+    except KeyboardInterrupt:
+        say("interrupted; files that were not finished are not there.")
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def parser() -> Parser:
+    """Return the parser of every command."""
+    top = Parser(
+        prog="napari-shrinkage",
+        description="Denoise images by shrinkage.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"napari-shrinkage {__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_others(commands)
+    return top
+
+
+def say(message: str) -> None:
+    """Write one line to stderr."""
+    print("napari-shrinkage: " + " ".join(message.split()), file=sys.stderr)
+
+
+def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
+    run = commands.add_parser("run", help="denoise image files", description="Denoise image files.")
+    run.add_argument("input", nargs="+", help=f"image files ({', '.join(FORMATS)})")
+    run.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        help='a file, a folder, or a pattern with {name} in it, such as "results/{name}.ome.tif"',
+    )
+    how = run.add_mutually_exclusive_group()
+    how.add_argument(
+        "--method", default=None, help="name of a method or preset (see `methods`); default: balanced"
+    )
+    how.add_argument("--recipe", help="recipe file (JSON), or an image file whose record is to be repeated")
+    run.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="changes",
+        help="change a parameter, such as transform.size=16 (see `methods`); may be repeated",
+    )
+    run.add_argument(
+        "--noise",
+        metavar="SIGMA",
+        help="noise standard deviation in the units of the image (one, or one per channel: 4,5,6); "
+        "default: estimated from each image",
+    )
+    run.add_argument("--axes", help='one letter per axis where the file does not say, such as "TZYX"')
+    run.add_argument(
+        "--dtype", choices=DTYPES, help="number type of the output; default: float32 (PNG: same as input)"
+    )
+    run.add_argument("--compression", choices=COMPRESSIONS, help="default: none for TIFF, zstd for OME-Zarr")
+    run.add_argument("--device", help="auto, cpu, cuda or mps; default: auto, or the recipe's")
+    run.add_argument("--threads", type=int, help="CPU threads; default: every core, or the recipe's")
+    run.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    run.set_defaults(command=_run)
+
+
+def _add_others(commands: argparse._SubParsersAction[Parser]) -> None:
+    methods = commands.add_parser("methods", help="list methods, presets and their parameters")
+    methods.add_argument("name", nargs="?", help="show this one only")
+    methods.set_defaults(command=_methods)
+    estimate = commands.add_parser("estimate", help="estimate the noise of image files")
+    estimate.add_argument("input", nargs="+", help=f"image files ({', '.join(FORMATS)})")
+    estimate.add_argument("--axes", help='one letter per axis where the file does not say, such as "TZYX"')
+    estimate.set_defaults(command=_estimate)
+    demo = commands.add_parser("demo", help="denoise sample images, print a table, write pictures")
+    demo.add_argument(
+        "-o", "--output", default="demo-output", help="folder of the pictures; default: demo-output"
+    )
+    demo.add_argument(
+        "--no-window", action="store_true", help="do not open napari, even where there is a display"
+    )
+    demo.add_argument("--threads", type=int, help="CPU threads; default: every core")
+    demo.set_defaults(command=_demo)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from .batch import run_files
+
+    return run_files(arguments)
+
+
+def _methods(arguments: argparse.Namespace) -> int:
+    from .listing import list_methods
+
+    return list_methods(arguments.name)
+
+
+def _estimate(arguments: argparse.Namespace) -> int:
+    from .listing import estimate_files
+
+    return estimate_files(arguments.input, arguments.axes)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from .demo import run_demo
+
+    return run_demo(arguments.output, arguments.threads, window=not arguments.no_window)

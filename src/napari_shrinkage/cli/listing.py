@@ -1,0 +1,114 @@
+"""`methods` and `estimate`: what can be asked for, and how noisy files are."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import napari_shrinkage
+
+from ..estimators import gaussian_noise
+from ..files import read
+from ..methods import Method, members, parameters, roles
+from ..noise import NoiseWarning
+from ..restorers import NAMED, PRESETS
+from . import BAD_INPUT, say
+
+WIDTH = 100
+ROLES = ("restorer", "transform", "rule", "threshold", "noise", "estimator")
+
+
+def list_methods(name: str | None = None) -> int:
+    """Print presets, short names and every method with its parameters, or those of one name."""
+    every = _every_method()
+    if name is None:
+        _print_names()
+        for role in (*ROLES, *(role for role in every if role not in ROLES)):
+            _print_role(role, every.get(role, []))
+        return 0
+    found = [cls for family in every.values() for cls in family if name in (cls.name, cls.__name__)]
+    if name in {**NAMED, **PRESETS}:
+        short = PRESETS.get(name, name)
+        print(f"{name}: {_described(NAMED[short])}")
+        found = [type(NAMED[short])]
+    if not found:
+        names = sorted({*NAMED, *PRESETS, *(cls.name for family in every.values() for cls in family)})
+        say(f"unknown method {name!r}; expected one of {', '.join(names)}.")
+        return BAD_INPUT
+    for cls in found:
+        _print_method(cls)
+    return 0
+
+
+def estimate_files(inputs: Sequence[str], axes: str | None) -> int:
+    """Print the noise of each file and what the number is worth; return 2 if one could not be read."""
+    failed = 0
+    for name in inputs:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NoiseWarning)
+                noise = gaussian_noise(read(name, axes))
+        except (ValueError, TypeError, OSError, MemoryError) as error:
+            failed += 1
+            say(str(error) if name in str(error) else f"{name}: {error}")
+            continue
+        sigmas = noise.sigma if isinstance(noise.sigma, tuple) else (noise.sigma,)
+        print(f"{name}: sigma {', '.join(f'{sigma:.4g}' for sigma in sigmas)}. {noise.verdict}")
+    return BAD_INPUT if failed else 0
+
+
+def _every_method() -> dict[str, list[type[Method]]]:
+    """Return every registered method by role; loading the public names registers them."""
+    for name in napari_shrinkage.__all__:
+        getattr(napari_shrinkage, name)
+    return {role: list(members(role).values()) for role in roles()}
+
+
+def _print_names() -> None:
+    print("names for --method")
+    for preset, short in PRESETS.items():
+        print(f"  {preset:<12} preset: the same as {short}")
+    for short, restorer in NAMED.items():
+        print(f"  {short:<12} {_described(restorer)}")
+
+
+def _described(restorer: Method) -> str:
+    """Return a method's title and the methods inside it."""
+    inner = [getattr(restorer, field.name) for field in dataclasses.fields(restorer)]  # type: ignore[arg-type]
+    parts = ", ".join(part.title for part in inner if isinstance(part, Method))
+    return f"{restorer.title} ({parts}). {restorer.summary()}"
+
+
+def _print_role(role: str, family: list[type[Method]]) -> None:
+    shown = [
+        cls for cls in family if any(not p.hidden for p in parameters(cls)) or role in ("rule", "estimator")
+    ]
+    if shown:
+        print(f"\n{role}s" if not role.endswith("s") else f"\n{role}")
+    for cls in shown:
+        _print_method(cls)
+
+
+def _print_method(cls: type[Method]) -> None:
+    print(_wrapped(f"{cls.name}: {cls.summary()}", 2))
+    for parameter in parameters(cls):
+        if not parameter.hidden:
+            default = _default(parameter.default)
+            print(
+                _wrapped(f"{parameter.name} = {default}: {parameter.doc} Allowed: {parameter.expected()}.", 6)
+            )
+
+
+def _default(value: Any) -> str:
+    if value is dataclasses.MISSING:
+        return "(required)"
+    if isinstance(value, Method):
+        return value.name
+    return "auto" if value is None else str(value)
+
+
+def _wrapped(text: str, indent: int) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4))
