@@ -149,7 +149,7 @@ def band_letters(level: int, levels: Sequence[int]) -> list[str]:
 
 
 def cascade(bank: FilterBank, levels: int) -> tuple[list[Filter], list[Filter]]:
-    """Return the equivalent analysis filters: approximations of level 0, 1, ... and details of level 1, ..."""
+    """Return the equivalent analysis filters: approximations of level 0, 1, ... and details from level 1."""
     approximations, details = [np.ones(1)], []
     for level in range(levels):
         details.append(_convolved_dilated(approximations[-1], bank.high, 2**level))

@@ -53,7 +53,7 @@ class StationaryWavelet(Multiresolution):
         """Return approximation and detail along an axis (a negative index), as long as `x`."""
         step, length = 2 ** (level - 1), x.shape[axis]
         if self._is_haar:
-            low = x.lerp(x.roll(-step, axis), 0.5)
+            low = x.roll(-step, axis).lerp_(x, 0.5)
             return low, x - low
         first, last = self.bank.reach
         before = max(-first, 0) * step
@@ -106,8 +106,8 @@ def stationary_halo(bank: FilterBank, levels: int) -> int:
 def _merged_haar(low: Tensor | None, high: Tensor | None, axis: int, step: int) -> Tensor:
     """Return the mean of low + high at a pixel and low - high at the pixel before it."""
     if low is not None and high is not None:
-        return (low + high).lerp((low - high).roll(step, axis), 0.5)
+        return (low - high).roll(step, axis).lerp_(low + high, 0.5)
     if low is not None:
-        return low.lerp(low.roll(step, axis), 0.5)
+        return low.roll(step, axis).lerp_(low, 0.5)
     assert high is not None
     return (high - high.roll(step, axis)).mul_(0.5)
