@@ -99,7 +99,7 @@ class Autocorrelation(Method):
                 "estimate the noise with the same number of spatial axes."
             )
         for taps, lags in zip(filters, window.shape, strict=True):
-            own = _lagged(np.correlate(taps, taps, mode="full"), lags // 2)
+            own = np.correlate(np.pad(taps, lags // 2), taps, mode="valid")
             window = np.tensordot(own, window, axes=(0, 0))
         return float(window)
 
@@ -223,11 +223,3 @@ def _spectrum(window: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _middle(wide: Sequence[int], narrow: Sequence[int]) -> tuple[slice, ...]:
     """Return the window of shape `narrow` around the middle of an array of shape `wide`."""
     return tuple(slice(w // 2 - n // 2, w // 2 + n // 2 + 1) for w, n in zip(wide, narrow, strict=True))
-
-
-def _lagged(own: npt.NDArray[np.float64], reach: int) -> npt.NDArray[np.float64]:
-    """Cut or pad a one-dimensional autocorrelation to lags -reach..reach."""
-    middle = own.size // 2
-    lags = np.arange(-reach, reach + 1)
-    inside = np.abs(lags) <= middle
-    return np.where(inside, own[np.clip(lags + middle, 0, own.size - 1)], 0.0)
