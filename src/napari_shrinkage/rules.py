@@ -8,6 +8,7 @@ zero. A rule is written once, with tensor methods, so it runs on any device and 
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import annotated_types as at
@@ -17,6 +18,7 @@ from .methods import Method, method
 if TYPE_CHECKING:
     from torch import Tensor
 
+Shrink = Callable[["Tensor", "Tensor | float"], "Tensor"]
 TINY = 1e-30  # keeps quotients finite where both c and t are zero
 
 
@@ -42,6 +44,10 @@ class ShrinkageRule(Method):
         Tensor
             As `c`.
         """
+
+    def for_noise(self, std: float) -> Shrink:
+        """Return the rule where the noise has this std: a length among its fields is a multiple of it."""
+        return self
 
 
 class ProximalRule(ShrinkageRule):
@@ -168,8 +174,7 @@ class TanhHard(ShrinkageRule):
     Parameters
     ----------
     temperature : float
-        Width of the step in the units of the coefficients: near 0 it is the hard threshold, very large the
-        soft one.
+        Width of the step in multiples of the coefficient's noise: near 0 the rule is hard, very large soft.
 
     References
     ----------
@@ -177,12 +182,16 @@ class TanhHard(ShrinkageRule):
     Math. Probl. Eng. 2015, doi:10.1155/2015/528656.
     """
 
-    temperature: Annotated[float, at.Gt(0), at.Le(1000), at.Unit("noise std")] = 0.1
+    temperature: Annotated[float, at.Gt(0), at.Le(1000), at.Unit("noise std")] = 0.5
 
     def __call__(self, c: Tensor, t: Tensor | float) -> Tensor:
         """Return the odd extension of relu(c - t + t tanh((c - t) / temperature))."""
         excess = c.abs() - t
         return (excess + (excess / self.temperature).tanh() * t).relu().copysign(c)
+
+    def for_noise(self, std: float) -> Shrink:
+        """Return the rule with the temperature in multiples of `std`."""
+        return self if std == 0 else lambda c, t: self(c / std, t / std) * std
 
 
 @method("lp", title="l_p", advanced=True)

@@ -231,7 +231,7 @@ class Ratio(FixedThreshold):
 
 @method("ratio-per-level", title="Ratio per level", advanced=True)
 class RatioPerLevel(FixedThreshold):
-    """One multiple of the noise for each scale.
+    """One multiple of the noise for each scale; the default suits the hard rule on an undecimated wavelet.
 
     Parameters
     ----------
@@ -240,7 +240,12 @@ class RatioPerLevel(FixedThreshold):
         last.
     """
 
-    r: Annotated[tuple[float, ...], at.MinLen(1), at.Ge(0), at.Le(10), at.Unit("noise std")] = (3.0, 2.7, 2.4)
+    r: Annotated[tuple[float, ...], at.MinLen(1), at.Ge(0), at.Le(10), at.Unit("noise std")] = (
+        3.3,
+        2.8,
+        2.4,
+        2.0,
+    )
 
     def multiple(self, subband: Subband) -> float:
         """Return the number of the band's level."""

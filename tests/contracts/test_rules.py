@@ -129,3 +129,9 @@ def test_a_threshold_per_channel_does_what_each_alone_does(rule: ShrinkageRule):
     shrunk = rule(c, t)
     for channel, one in enumerate(THRESHOLDS):
         torch.testing.assert_close(shrunk[:, channel], rule(c[:, channel], one), rtol=1e-12, atol=1e-12)
+
+
+@every_rule
+def test_for_other_noise_it_is_the_same_rule_in_units_of_that_noise(rule: ShrinkageRule):
+    torch.testing.assert_close(rule.for_noise(0.1)(C / 10, 0.17), rule(C, 1.7) / 10, rtol=1e-9, atol=1e-12)
+    assert not rule.for_noise(0.0)(torch.zeros(3), 0.0).any()

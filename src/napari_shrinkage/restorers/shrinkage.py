@@ -119,7 +119,7 @@ class Shrinkage(Restorer):
         return through(self.transform, shrink, z)
 
     def _shrunk_band(self, band: Band, gain: float) -> Tensor:
-        return self.rule(band.data, self.threshold(band, gain))
+        return self.rule.for_noise(gain)(band.data, self.threshold(band, gain))
 
     def _patch_weight(self, bands: tuple[Band, ...]) -> Tensor | None:
         if self.weights == "uniform" or not isinstance(self.transform, SlidingDCT):
