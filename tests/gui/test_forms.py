@@ -8,8 +8,9 @@ import pytest
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSlider
 
 from napari_shrinkage import methods
-from napari_shrinkage.gui.editors import FloatEditor, SliderScale, editor_for, read_text, written_text
+from napari_shrinkage.gui.editors import editor_for, read_text, written_text
 from napari_shrinkage.gui.forms import AutoEditor, MethodEditor, MethodForm
+from napari_shrinkage.gui.numbers import FloatEditor, SliderScale
 from napari_shrinkage.methods import Parameter, members, parameters
 from napari_shrinkage.noise import Gaussian
 from napari_shrinkage.restorers import NAMED, EmpiricalWiener, Shrinkage

@@ -1,7 +1,7 @@
 """A form for any method value, built from the fields of its class.
 
-Convention: a form is an editor of one value (`value`, `setValue`, `changed`). Names, defaults, bounds, units and tooltips
-all come from `methods.parameters`; nothing of a method is written here.
+Convention: a form is an editor of one value (`value`, `setValue`, `changed`). Names, defaults, bounds, units
+and tooltips all come from `methods.parameters`; nothing of a method is written here.
 """
 
 from __future__ import annotations
@@ -9,26 +9,17 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import (
-    QAbstractSlider,
-    QAbstractSpinBox,
-    QCheckBox,
-    QComboBox,
-    QFormLayout,
-    QHBoxLayout,
-    QLabel,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from ..methods import Method, Parameter, members, parameters
-from .editors import Editor, TextEditor, editor_for, first_value, narrow_combo, short_unit
+from .editor import Editor, narrow_combo
+from .editors import TextEditor, editor_for, first_value
+from .folds import INDENT, Fold, WheelGuard, arrow, fold_button
+from .numbers import short_unit
 
-INDENT = 10
 SPELLED = {"ndim": "Dimensions", "r": "Threshold"}  # field names that are symbols, in words
 
 
@@ -44,14 +35,17 @@ class MethodForm(QWidget):
 
     Notes
     -----
-    `changed` is emitted once for every change of the value, by the user or by `setValue`. Fields that do not go together
-    (a pilot of planes, a filter of volumes) keep the last valid value, and `invalid` says why; it says "" when all is well.
+    `changed` is emitted once for every change of the value, by the user or by `setValue`. Fields that do not
+    go together (a pilot of planes, a filter of volumes) keep the last valid value, and `invalid` says why; it
+    says "" when all is well.
     """
 
     changed = Signal()
     invalid = Signal(str)
 
-    def __init__(self, value: Method, parent: QWidget | None = None, without: tuple[type[Method], ...] = ()) -> None:
+    def __init__(
+        self, value: Method, parent: QWidget | None = None, without: tuple[type[Method], ...] = ()
+    ) -> None:
         super().__init__(parent)
         self._value = value
         self._without = without
@@ -67,7 +61,7 @@ class MethodForm(QWidget):
         """The method value that is shown; equal to the one that was set until the user changes something."""
         return self._value
 
-    def setValue(self, value: Method) -> None:  # noqa: N802
+    def setValue(self, value: Method) -> None:
         """Show another value, of the same or of another method."""
         if value == self._value:
             return
@@ -90,7 +84,11 @@ class MethodForm(QWidget):
         """Return the editor at a dotted path such as "threshold.r"."""
         head, _, rest = path.partition(".")
         editor = self._editors[head]
-        return editor.form.editor(rest) if rest and isinstance(editor, MethodEditor) else editor
+        if not rest:
+            return editor
+        assert isinstance(editor, MethodEditor)
+        assert editor.form is not None
+        return editor.form.editor(rest)
 
     @property
     def is_empty(self) -> bool:
@@ -143,7 +141,11 @@ class MethodForm(QWidget):
 
     def _editor_of(self, parameter: Parameter) -> Editor:
         own = (type(self._value),) if parameter.role and isinstance(self._value, parameter.role) else ()
-        plain = MethodEditor(parameter, (*self._without, *own)) if parameter.role else editor_for(parameter, type(self._value).__name__)
+        plain = (
+            MethodEditor(parameter, (*self._without, *own))
+            if parameter.role
+            else editor_for(parameter, type(self._value).__name__)
+        )
         return AutoEditor(parameter, plain) if parameter.optional else plain
 
     def _fill(self) -> None:
@@ -183,7 +185,7 @@ class MethodEditor(Editor):
         inner = QHBoxLayout(self.folded)
         inner.setContentsMargins(INDENT, 0, 0, 4)
         self.form: MethodForm | None = None
-        self._toggle.setChecked(True)
+        self._toggle.setChecked(not without)  # a method inside a method of its own family begins folded
         self._toggle.toggled.connect(self._fold)
         self._combo.currentIndexChanged.connect(self._chosen)
 
@@ -232,7 +234,7 @@ class MethodEditor(Editor):
     def _fold(self) -> None:
         empty = self.form is None or self.form.is_empty
         self._toggle.setVisible(not empty)
-        self._toggle.setArrowType(_arrow(self._toggle.isChecked()))
+        self._toggle.setArrowType(arrow(self._toggle.isChecked()))
         self.folded.setVisible(not empty and self._toggle.isChecked())
 
 
@@ -274,50 +276,6 @@ class AutoEditor(Editor):
         self._edited(self.inner.value)
 
 
-class Fold(QWidget):
-    """A title that folds the widgets below it away; closed at first."""
-
-    def __init__(self, title: str, parent: QWidget | None = None, opened: bool = False) -> None:
-        super().__init__(parent)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        self.button = fold_button(title)
-        self.body = QWidget()
-        inside = QVBoxLayout(self.body)
-        inside.setContentsMargins(INDENT, 0, 0, 0)
-        inside.setSpacing(4)
-        layout.addWidget(self.button)
-        layout.addWidget(self.body)
-        self.button.toggled.connect(self.open)
-        self.button.setChecked(opened)
-        self.open(opened)
-
-    def open(self, opened: bool = True) -> None:
-        """Show or hide the body."""
-        self.button.setArrowType(_arrow(opened))
-        self.body.setVisible(opened)
-
-
-class WheelGuard(QObject):
-    """Keeps the mouse wheel from changing a field that the user only scrolls past."""
-
-    def watch(self, widget: QWidget) -> None:
-        """Guard a field, where it is one that the wheel would change."""
-        if isinstance(widget, QAbstractSpinBox | QAbstractSlider | QComboBox):
-            widget.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            widget.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        """Pass the wheel on to the scroll area unless the field has the focus."""
-        wheel = event is not None and event.type() == QEvent.Type.Wheel
-        if wheel and isinstance(watched, QWidget) and not watched.hasFocus():
-            assert event is not None
-            event.ignore()
-            return True
-        return False
-
-
 def method_combo(classes: list[type[Method]]) -> QComboBox:
     """Return a combo box of methods, the advanced ones below a heading; item data is the class."""
     combo = narrow_combo()
@@ -354,28 +312,12 @@ def tooltip(parameter: Parameter) -> str:
     return f"<qt>{parameter.doc}{expected}</qt>"
 
 
-def fold_button(title: str) -> QToolButton:
-    """Return the button that opens and closes a fold."""
-    button = QToolButton()
-    button.setText(title)
-    button.setCheckable(True)
-    button.setAutoRaise(True)
-    style = Qt.ToolButtonStyle.ToolButtonTextBesideIcon if title else Qt.ToolButtonStyle.ToolButtonIconOnly
-    button.setToolButtonStyle(style)
-    button.setToolTip("" if title else "Show or hide its settings")
-    return button
-
-
 def _has_defaults(cls: type[Method]) -> bool:
     return all(parameter.default is not dataclasses.MISSING for parameter in parameters(cls))
 
 
 def _index_of(combo: QComboBox, cls: type[Method]) -> int:
     return next((i for i in range(combo.count()) if combo.itemData(i) is cls), -1)
-
-
-def _arrow(opened: bool) -> Qt.ArrowType:
-    return Qt.ArrowType.DownArrow if opened else Qt.ArrowType.RightArrow
 
 
 def _short(value: Any) -> str:

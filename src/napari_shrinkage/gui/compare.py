@@ -1,0 +1,188 @@
+"""Before and after: a line that wipes between them, and what the method took away.
+
+Convention: "after" is the preview or a result layer. While the wipe is on, that layer is hidden and a
+temporary layer shows the part of it on the right of the line: a cut of the same array, so nothing is copied
+and nothing in the layer changes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from ..diagnostics import Whiteness, whiteness
+from ..engine import Result
+from .guides import WipeGuide
+from .layers import method_noise_layer
+from .overlays import Follower, TemporaryLayer, appearance, placement
+from .regions import displayed_axes, layer_shape
+
+TESTED = 2**24  # pixels that the whiteness test looks at, at most
+
+
+class Wipe(QObject):
+    """A vertical line over the canvas: before on its left, after on its right.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where to draw.
+
+    Signals
+    -------
+    lost()
+        The layer under the wipe, or the wipe's own, was taken out of the viewer.
+    """
+
+    lost = Signal()
+
+    def __init__(self, viewer: Any, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._after: Any = None
+        self._part = TemporaryLayer(viewer, self._removed)
+        self._follower = Follower()
+        self.guide = WipeGuide(viewer, self)
+        self.guide.moved.connect(self._cut)
+        viewer.layers.events.removed.connect(self._layer_removed)
+
+    @property
+    def on(self) -> bool:
+        """Whether the wipe is shown."""
+        return self._after is not None
+
+    @property
+    def part(self) -> Any:
+        """The temporary layer with the right part, or None."""
+        return self._part.layer
+
+    def start(self, after: Any) -> None:
+        """Wipe over a layer, from the middle of it (or from where the line was)."""
+        axes = displayed_axes(self._viewer, after)
+        again = self._after is after
+        if not again:
+            self.stop()
+            self._after = after
+            after.events.data.connect(self._cut)
+            after.visible = False
+        if not again or not self._inside(axes):
+            self.guide.position = layer_shape(after)[axes[-1]] / 2 - 0.5
+        self._cut()
+
+    def stop(self) -> None:
+        """Show the layer itself again."""
+        after, self._after = self._after, None
+        self.guide.hide()
+        self._follower.stop()
+        self._part.remove()
+        if after is not None:
+            after.events.data.disconnect(self._cut)
+            if after in self._viewer.layers:
+                after.visible = True
+
+    def show_before(self, before: bool) -> None:
+        """Hide the right part for a while."""
+        if self._part.layer is not None:
+            self._part.layer.visible = not before
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self.stop()
+        self._part.close()
+        self.guide.close()
+
+    def _inside(self, axes: tuple[int, ...]) -> bool:
+        return -0.5 <= self.guide.position <= layer_shape(self._after)[axes[-1]] - 0.5
+
+    def _cut(self, event: Any = None) -> None:
+        """Show what lies on the right of the line."""
+        after = self._after
+        if after is None or after not in self._viewer.layers:
+            self.stop()
+            return
+        axes, shape = displayed_axes(self._viewer, after), layer_shape(after)
+        first = min(max(math.ceil(self.guide.position), 0), shape[axes[-1]] - 1)
+        self._show_part(after, axes[-1], first)
+        self.guide.show(after, axes, first - 0.5, (-0.5, shape[axes[0]] - 0.5))
+
+    def _show_part(self, after: Any, axis: int, first: int) -> None:
+        from napari.layers import Image
+
+        data = after.data[0] if after.multiscale else after.data
+        cut = data[(slice(None),) * axis + (slice(first, None),)]
+        start = [0] * after.ndim
+        start[axis] = first
+        place = placement(after, start)
+        layer = self._part.layer
+        if layer is None:
+            layer = Image(cut, name=f"after: {after.name}", multiscale=False, **(appearance(after) | place))
+            self._part.put(layer, above=after)
+            self._follower.follow(after, layer)
+            return
+        layer.data = cut
+        layer.translate = place["translate"]
+
+    def _removed(self) -> None:
+        self.stop()
+        self.lost.emit()
+
+    def _layer_removed(self, event: Any) -> None:
+        if event.value is self._after:
+            self._removed()
+
+
+class MethodNoise:
+    """The layer of what a method took away, one per source, and its whiteness.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layer goes.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._layer: Any = None
+
+    @property
+    def shown(self) -> bool:
+        """Whether its layer is in the viewer."""
+        return self._layer is not None and self._layer in self._viewer.layers
+
+    def show(self, source: Any, result: Result) -> Whiteness:
+        """Show input minus result, and return its whiteness."""
+        from napari.layers import Layer
+
+        made = method_noise_layer(source, result, f"{source.name} method noise")
+        self.hide()
+        layers = self._viewer.layers
+        active = layers.selection.active
+        self._layer = Layer.create(*made)
+        layers.append(self._layer)
+        layers.selection.active = active
+        return whiteness(_tested(made[0]))
+
+    def forget(self) -> None:
+        """Leave the layer to the user."""
+        self._layer = None
+
+    def hide(self) -> None:
+        """Take the layer out."""
+        if self.shown:
+            self._viewer.layers.remove(self._layer)
+        self._layer = None
+
+
+def _tested(values: Any) -> Any:
+    """Return at most `TESTED` pixels' worth of planes, evenly spread, in memory."""
+    import numpy as np
+
+    planes = math.prod(values.shape[:-2])
+    most = max(TESTED // math.prod(values.shape[-2:]), 1)
+    if planes <= most:
+        return np.asarray(values)
+    chosen = np.unique(np.linspace(0, planes - 1, most).round().astype(int))
+    return np.stack([np.asarray(values[np.unravel_index(int(i), values.shape[:-2])]) for i in chosen])

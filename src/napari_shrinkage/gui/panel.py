@@ -1,0 +1,301 @@
+"""The panel that every restoring widget is made of: image, method, noise, preview, run.
+
+Convention: a panel holds widgets and the state of the screen, no algorithm and no default of a method. What
+to restore with comes from the `editor` that it is given (`value`, `changed`, `show_resolved`); previews and
+runs share one `Content` and hence one plan.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from ..engine import Result
+from ..noise import NoiseModel
+from ..recipe import Plan, Recipe, Step
+from .editor import row_label
+from .jobs import Job
+from .kept_noise import kept_noise, without_noise
+from .layers import result_layer
+from .live import LivePreview
+from .messages import MessageLine
+from .noise_row import NoiseRow
+from .preferences import preferred_device, preferred_threads
+from .preview import Preview
+from .progress import ProgressRow
+from .results import Results
+from .running import run_all
+from .shortcuts import bind_shortcuts, is_before_key, release_shortcuts
+from .source import SourceRow
+from .target import Target, TargetRow
+
+
+class Panel(QWidget):
+    """The common panel around an editor of a restorer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        The viewer that the panel is docked in.
+    editor : QWidget
+        Edits the restorer: `value`, `changed`, `invalid`, `show_resolved`.
+    """
+
+    def __init__(self, viewer: Any, editor: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.viewer = viewer
+        self.editor = editor
+        self.source = SourceRow(viewer)
+        self.noise = NoiseRow()
+        self.target = TargetRow(viewer)
+        self.job = Job(self)
+        self.progress = ProgressRow(self.job, "Shrinkage")
+        self.results = Results(viewer)
+        self.messages = MessageLine()
+        self.live = LivePreview(viewer, self)
+        self.plan: Plan | None = None
+        self._running: list[Target] = []
+        self._make_buttons()
+        self._lay_out()
+        self._connect()
+        bind_shortcuts(self)
+        self._source_changed()
+
+    @property
+    def recipe(self) -> Recipe:
+        """What a run would do now."""
+        return Recipe((Step(self.editor.value, self.noise.value),), preferred_device(), preferred_threads())
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Take over the method and the noise of a recipe of one step."""
+        if len(recipe.steps) != 1:
+            raise ValueError(
+                f"This recipe has {len(recipe.steps)} steps; the widget does one at a time. "
+                "Run it from the command line, or load its steps one by one."
+            )
+        self.editor.setValue(recipe.steps[0].restorer)
+        self.noise.setValue(recipe.steps[0].noise)
+
+    def run(self) -> None:
+        """Restore what "Run on" says, in a worker; while a run is under way another one is not started."""
+        if self.job.running:
+            return
+        layer, content = self.source.layer, self.source.content
+        if layer is None or content is None:
+            self.messages.warn(
+                "Open an image, or choose one above, and run again."
+                if layer is None
+                else self.messages.text()
+            )
+            return
+        try:
+            axes = {one: self.source.axes_of(one) for one in self.viewer.layers}
+            targets = self.target.targets(content, layer, axes)
+        except (TypeError, ValueError) as error:
+            self.messages.warn(str(error))
+            return
+        recipe, dtype = self.recipe, self.output.currentData()
+        self._running = targets
+        self.messages.say("")
+        self.job.start(lambda: run_all(targets, recipe, dtype))
+
+    def cancel(self) -> None:
+        """Stop a run within one tile."""
+        self.job.cancel()
+
+    def keep(self) -> None:
+        """Pin the last result, so that the next run makes a layer of its own."""
+        layer = self.results.keep(self.source.layer)
+        self.keep_button.setEnabled(False)
+        if layer is not None:
+            self.messages.say(f"{layer.name!r} is kept; the next run adds a new layer.")
+
+    def show_before(self, before: bool) -> None:
+        """Show the image as it was for as long as a key is held."""
+        self.live.show_before(before)
+        result = self.results.layer_of(self.source.layer)
+        if result is not None:
+            result.visible = not before
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Show before while B is down."""
+        if is_before_key(event):
+            self.show_before(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent | None) -> None:
+        """Show after again."""
+        if is_before_key(event):
+            self.show_before(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Let go of the viewer when the dock is closed, which takes the panel out of its parent."""
+        if event is not None and event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.close_panel()
+        return super().event(event)
+
+    def close_panel(self) -> None:
+        """Let go of the viewer; what runs is stopped."""
+        self.job.abandon()
+        release_shortcuts(self)
+        self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        self.live.close()
+        self.source.close_source()
+        self.target.close_target()
+        self.progress.close_activity()
+
+    def _make_buttons(self) -> None:
+        self.preview_button = QPushButton("Preview")
+        self.preview_button.setCheckable(True)
+        self.preview_button.setToolTip(
+            "Show what is in view as the run would make it, live (P). Hold B to see before."
+        )
+        self.run_button = QPushButton("Run")
+        self.run_button.setToolTip("Restore what is chosen under “Run on” (Ctrl+Enter)")
+        self.keep_button = QPushButton("Keep")
+        self.keep_button.setToolTip("Keep the last result: the next run adds a layer instead of replacing it")
+        self.keep_button.setEnabled(False)
+        self.output = QComboBox()
+        self.output.addItem("float32", "float32")
+        self.output.addItem("same as input", "same")
+        self.output.setToolTip(
+            "<qt>float32 keeps every restored value. “Same as input” rounds to the input's type and "
+            "counts the pixels that had to be clipped.</qt>"
+        )
+        self.device = QLabel("")
+        self.device.setWordWrap(True)
+        self.device.setToolTip("Where the work runs, and why there")
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(8, 8, 8, 8)
+        layout.setSpacing(6)
+        layout.addWidget(self.source)
+        self.top = QVBoxLayout()
+        layout.addLayout(self.top)
+        layout.addWidget(_scrolled(self.editor), 1)
+        layout.addWidget(self.noise)
+        layout.addWidget(self.target)
+        output = QFormLayout()
+        output.setContentsMargins(0, 0, 0, 0)
+        output.addRow(row_label("Output"), self.output)
+        layout.addLayout(output)
+        buttons = QHBoxLayout()
+        for button, stretch in ((self.preview_button, 1), (self.run_button, 1), (self.keep_button, 0)):
+            buttons.addWidget(button, stretch)
+        layout.addLayout(buttons)
+        self.bottom = QVBoxLayout()
+        layout.addLayout(self.bottom)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.messages)
+        layout.addWidget(self.device)
+
+    def _connect(self) -> None:
+        self.source.changed.connect(self._source_changed)
+        self.source.failed.connect(self.messages.warn)
+        self.source.noise_kept.connect(lambda: self.noise.keep(kept_noise(self.source.layer)))
+        self.editor.changed.connect(self._wish_changed)
+        self.editor.invalid.connect(self.messages.warn)
+        self.noise.changed.connect(self._wish_changed)
+        self.preview_button.toggled.connect(self._preview_toggled)
+        self.run_button.clicked.connect(self.run)
+        self.keep_button.clicked.connect(self.keep)
+        self.live.ready.connect(self._previewed)
+        self.live.failed.connect(self.messages.warn)
+        self.live.note.connect(self.messages.say)
+        self.live.closed_by_user.connect(lambda: self.preview_button.setChecked(False))
+        self.job.succeeded.connect(self._add_results)
+        self.job.failed.connect(self._run_failed)
+        self.job.cancelled.connect(lambda: self.messages.say("Cancelled; nothing was changed."))
+        self.job.running_changed.connect(self._running_changed)
+        self.viewer.layers.events.removed.connect(self._layer_removed)
+
+    def _source_changed(self) -> None:
+        layer, content = self.source.layer, self.source.content
+        self.target.show_stack(None if content is None else content.stack)
+        self.noise.show_estimate(None if content is None else content.known_noise)
+        self.noise.keep(kept_noise(layer))
+        self.editor.show_resolved(None)
+        self.keep_button.setEnabled(self.results.layer_of(layer) is not None)
+        self.run_button.setEnabled(content is not None)
+        if layer is not None:
+            integer_colour = layer.rgb and content is not None and content.stack.array.dtype.kind in "iu"
+            self.output.setCurrentIndex(1 if integer_colour else 0)
+        self.live.set_source(layer, content)
+        self._wish_changed()
+
+    def _wish_changed(self) -> None:
+        self.live.set_wish(self.editor.value, self.noise.value)
+
+    def _preview_toggled(self, on: bool) -> None:
+        self.live.set_on(on)
+
+    def _previewed(self, preview: Preview) -> None:
+        self._show_plan(preview.plan, preview.request.noise)
+        if preview.substitute:
+            self.device.setText("CPU: by torch while the fast kernel is being compiled (once per machine)")
+
+    def _show_plan(self, plan: Plan, told: NoiseModel | None) -> None:
+        self.plan = plan
+        if told is None:
+            self.noise.show_estimate(plan.noise)
+        self.editor.show_resolved(plan.restorer)
+        place = "CPU" if plan.device == "cpu" else plan.device
+        self.device.setText(f"{place}: {plan.device_reason}")
+
+    def _add_results(self, made: list[tuple[Target, Result]]) -> None:
+        notes = []
+        for target, result in made:
+            if target.layer not in self.viewer.layers:
+                notes.append(f"{target.layer.name!r} was removed meanwhile; its result was dropped.")
+                continue
+            layer = result_layer(target.layer, result, f"{target.layer.name} denoised")
+            layer[1]["metadata"] = without_noise(layer[1]["metadata"])
+            self.results.put(target.layer, layer, result)
+            verdicts = [plan.noise.verdict for plan in result.record.plans]  # shown beside the noise
+            notes += [message for message in result.record.messages if message not in (*notes, *verdicts)]
+            if target.layer is self.source.layer:
+                self._show_plan(result.record.plans[-1], self.noise.value)
+        seconds = sum(result.record.seconds for _, result in made)
+        self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
+        self.messages.say(" ".join([f"Done in {seconds:.2g} s.", *notes]))
+
+    def _run_failed(self, message: str) -> None:
+        from napari.utils.notifications import show_warning
+
+        self.messages.warn(message)
+        show_warning(message)
+
+    def _running_changed(self, running: bool) -> None:
+        self.run_button.setEnabled(not running and self.source.content is not None)
+        if not running:
+            self._running = []
+
+    def _layer_removed(self, event: Any) -> None:
+        if len(self._running) == 1 and self._running[0].layer is event.value:
+            self.job.cancel()
+
+
+def _scrolled(widget: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(widget)
+    return area

@@ -1,0 +1,90 @@
+"""The layers that runs leave behind: the newest result of each image is replaced by the next one unless it was kept.
+
+Convention: a result lies directly above its source and keeps the looks that the user gave an earlier result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..engine import Result
+from .layers import LayerData
+
+PLACED = ("scale", "translate", "rotate", "shear", "affine")
+
+
+class Results:
+    """Adds results to a viewer, one live layer per source.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the layers go.
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._live: dict[int, tuple[Any, Any, Result]] = {}  # by source: source, its result layer, the result
+
+    def put(self, source: Any, made: LayerData, result: Result) -> Any:
+        """Show a result: in the layer of the last one where that still stands, else in a new layer above the source."""
+        layer = self.layer_of(source)
+        if layer is None or not _fits(layer, made):
+            if layer is not None:
+                self._viewer.layers.remove(layer)
+            layer = self._added(source, made)
+        else:
+            _refresh(layer, made)
+        self._live[id(source)] = (source, layer, result)
+        return layer
+
+    def layer_of(self, source: Any) -> Any:
+        """Return the live result layer of a source, or None."""
+        entry = self._entry(source)
+        return None if entry is None else entry[1]
+
+    def result_of(self, source: Any) -> Result | None:
+        """Return the result that the live layer of a source shows, or None."""
+        entry = self._entry(source)
+        return None if entry is None else entry[2]
+
+    def keep(self, source: Any) -> Any:
+        """Pin the live result of a source: the next run makes a new layer. Return the layer, or None."""
+        layer = self.layer_of(source)
+        self._live.pop(id(source), None)
+        return layer
+
+    def _entry(self, source: Any) -> tuple[Any, Any, Result] | None:
+        entry = self._live.get(id(source))
+        return entry if entry is not None and entry[0] is source and entry[1] in self._viewer.layers else None
+
+    def _added(self, source: Any, made: LayerData) -> Any:
+        from napari.layers import Layer
+
+        layers = self._viewer.layers
+        layer = Layer.create(*made)
+        selected, active = set(layers.selection), layers.selection.active
+        layers.insert(layers.index(source) + 1 if source in layers else len(layers), layer)
+        if active is not None:
+            layers.selection = selected
+            layers.selection.active = active
+        return layer
+
+
+def _fits(layer: Any, made: LayerData) -> bool:
+    """Whether new data may take the place of a layer's data."""
+    data, attributes, _ = made
+    ndim = (data[0] if attributes["multiscale"] else data).ndim - bool(attributes["rgb"])
+    return bool(
+        layer.ndim == ndim and layer.rgb == attributes["rgb"] and layer.multiscale == attributes["multiscale"]
+    )
+
+
+def _refresh(layer: Any, made: LayerData) -> None:
+    data, attributes, _ = made
+    layer.data = data
+    for key in PLACED:
+        if key in attributes:
+            setattr(layer, key, attributes[key])
+    layer.metadata = attributes["metadata"]
+    layer.visible = True

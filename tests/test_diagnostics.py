@@ -1,0 +1,76 @@
+"""Whiteness and histograms against closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari_shrinkage.diagnostics import histogram, whiteness
+
+
+def white(shape=(200, 300), seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def test_white_noise_is_found_white_with_the_spread_of_chance():
+    found = whiteness(white())
+    assert found.is_white
+    assert found.spread == pytest.approx(1 / np.sqrt(60_000))
+    assert "white" in found.sentence()
+
+
+@pytest.mark.parametrize(("axis", "direction"), [(1, "along X"), (0, "along Y")])
+def test_the_correlation_of_a_running_mean_is_one_half(axis, direction):
+    noise = white()
+    smoothed = (noise + np.roll(noise, 1, axis)) / np.sqrt(2)
+    found = whiteness(smoothed)
+    assert found.correlations[direction] == pytest.approx(0.5, abs=0.02)
+    assert not found.is_white
+
+
+def test_planes_are_tested_together_and_each_is_centred():
+    planes = white((4, 100, 100)) + np.arange(4)[:, None, None] * 50
+    assert whiteness(planes).is_white
+
+
+def test_pixels_that_are_not_finite_are_left_out():
+    noise = white()
+    noise[::7, ::5] = np.nan
+    found = whiteness(noise)
+    assert found.is_white
+    assert found.pixels == np.isfinite(noise).sum()
+
+
+@pytest.mark.parametrize("nothing", [np.zeros((8, 8)), np.full((4, 4), np.nan), np.zeros((0, 5)), np.ones((1, 1))])
+def test_nothing_taken_away_is_said_so(nothing):
+    assert "nothing" in whiteness(nothing).sentence()
+
+
+def test_a_single_row_has_a_correlation_along_x_only():
+    assert set(whiteness(white((1, 50))).correlations) == {"along X"}
+
+
+def test_a_histogram_counts_every_finite_value_once():
+    values = np.append(white((50, 50)).ravel(), [np.nan, np.inf])
+    assert histogram(values).counts.sum() == 2500
+
+
+def test_whole_numbers_get_bins_of_equal_whole_width():
+    found = histogram(np.arange(1000) % 500)
+    assert np.ptp(found.counts) <= found.counts.max() - found.counts[-1]
+    assert np.allclose(np.diff(found.edges)[:-1] % 1, 0)
+
+
+def test_saturated_pixels_are_counted_at_both_ends():
+    values = np.clip(128 + 100 * white((100, 100)), 0, 255).round()
+    found = histogram(values)
+    assert found.share_lowest == pytest.approx(np.mean(values == 0))
+    assert found.share_highest == pytest.approx(np.mean(values == 255))
+
+
+@pytest.mark.parametrize("values", [np.zeros((3, 3)), np.full(4, 7.5), np.ones((2, 2), bool)])
+def test_a_constant_image_has_a_histogram(values):
+    assert histogram(values).counts.sum() == values.size
+
+
+def test_an_image_without_a_finite_value_has_none():
+    assert histogram(np.full((3, 3), np.nan)) is None
