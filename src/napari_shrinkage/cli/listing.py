@@ -83,12 +83,9 @@ def _described(restorer: Method) -> str:
 
 
 def _print_role(role: str, family: list[type[Method]]) -> None:
-    shown = [
-        cls for cls in family if any(not p.hidden for p in parameters(cls)) or role in ("rule", "estimator")
-    ]
-    if shown:
-        print(f"\n{role}s" if not role.endswith("s") else f"\n{role}")
-    for cls in shown:
+    if family:
+        print(f"\n{role}s")
+    for cls in family:
         _print_method(cls)
 
 
