@@ -22,6 +22,7 @@ from napari_shrinkage.thresholds import (
     RatioPerLevel,
     Sure,
     Universal,
+    pooled,
     redundancy,
     soft_risks,
 )
@@ -170,20 +171,42 @@ def test_redundancy_counts_coefficients_per_pixel():
     assert redundancy(SlidingDCT(size=4), sample) == 16
 
 
+@pytest.mark.parametrize(("most", "tolerance"), [(16 * 50_000, 0.1), (16 * 5_000, 0.25)])
 def test_a_redundant_transform_is_resolved_from_a_part_and_close_to_the_whole(
-    monkeypatch: pytest.MonkeyPatch,
+    most: int, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ):
-    values = (np.tile(SPARSE_SIGNAL, (6, 8)) + np.random.default_rng(6).normal(size=(384, 400))).astype(
-        np.float32
-    )
-    sample = Sample(values[None, None], (384, 400), (1.0, 1.0))
+    values = np.tile(SPARSE_SIGNAL, (6, 8)) + np.random.default_rng(6).normal(size=(384, 400))
+    sample = Sample(values.astype(np.float32)[None, None], (384, 400), (1.0, 1.0))
     transform = SlidingDCT(size=4)
     whole = Bayes().resolve(sample, transform).values
-    monkeypatch.setattr("napari_shrinkage.thresholds.MOST_COEFFICIENTS", 16 * 50_000)
+    monkeypatch.setattr("napari_shrinkage.thresholds.MOST_COEFFICIENTS", most)
     part = Bayes().resolve(sample, transform).values
     assert part != whole
     for key, multiples in whole.items():
-        assert part[key] == pytest.approx(multiples, rel=0.1)
+        assert part[key] == pytest.approx(multiples, rel=tolerance)
+
+
+def test_pooling_takes_every_field_and_thins_evenly_what_would_be_too_many(monkeypatch: pytest.MonkeyPatch):
+    fields = torch.from_numpy(np.random.default_rng(8).normal(size=(3, 1, 32, 32)))
+    transform = Wavelet(wavelet="haar", levels=1, border="periodic")
+    everything = pooled(transform, fields)
+    assert {key: values.numel() for key, values in everything.items()} == dict.fromkeys(everything, 3 * 256)
+    monkeypatch.setattr("napari_shrinkage.thresholds.MOST_COEFFICIENTS", 3 * 3 * 256 // 3)
+    for key, values in pooled(transform, fields).items():
+        assert torch.equal(values, everything[key].reshape(3, 256)[:, ::3].flatten())
+
+
+def test_a_volume_of_large_blocks_stays_in_memory(monkeypatch: pytest.MonkeyPatch):
+    """A cube of 8 makes 512 coefficients of a pixel; no more of them are kept than was said."""
+    most = 2**19
+    monkeypatch.setattr("napari_shrinkage.thresholds.MOST_COEFFICIENTS", most)
+    sample = Sample(
+        np.random.default_rng(9).normal(size=(1, 1, 40, 40, 40)).astype(np.float32), (40,) * 3, (1.0,) * 3
+    )
+    transform = SlidingDCT(size=4, size_z=4, ndim=3)
+    fields = sample.part(most // 64).tensor()
+    assert fields.shape[2:] == (32, 32, 32)
+    assert sum(values.numel() for values in pooled(transform, fields).values()) <= 1.01 * most
 
 
 def test_correlated_noise_raises_the_thresholds_where_its_power_is():

@@ -1,7 +1,7 @@
 """The part of the data that a plan is resolved from, in units of the noise.
 
-One convention: values are `noise.forward(x)`, so the noise has variance 1, and colour is already in the opponent
-space when the restorer works there.
+One convention: values are `noise.forward(x)`, so the noise has variance 1, and colour is already in the
+opponent space when the restorer works there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST_BLOCKS = 16
 MOST_PIXELS = 2**24
-LEAST_SIDE = 64
+LEAST_SIDE = {2: 64, 3: 32}  # of a window, by number of spatial axes
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Sample:
         return torch.from_numpy(self.values)
 
     def part(self, pixels: int) -> Sample:
-        """Return a smaller sample of at most about `pixels` per channel: evenly spread windows, the same every time."""
+        """Return a sample of about `pixels` per channel at most: evenly spread windows, always the same."""
         count, *shape = self.values.shape[0], *self.values.shape[2:]
         if count * math.prod(shape) <= pixels:
             return self
         chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_BLOCKS)).round().astype(int))
         per_block = max(MOST_BLOCKS // chosen.size, 1)
-        side = max(int((pixels / (chosen.size * per_block)) ** (1 / len(shape))), LEAST_SIDE)
+        side = max(int((pixels / (chosen.size * per_block)) ** (1 / len(shape))), LEAST_SIDE[len(shape)])
         windows = spread_windows(shape, side, per_block)
         cuts = [self.values[(block, slice(None), *window)] for block in chosen for window in windows]
         return Sample(np.ascontiguousarray(np.stack(cuts)), self.shape, self.spacing, self.correlation)
@@ -83,34 +83,46 @@ class DeferredSample(Sample):
         As for `Sample`.
     """
 
-    def __init__(self, draw: Callable[[], Float], shape: tuple[int, ...], spacing: tuple[float, ...],
-                 correlation: Autocorrelation | None = None) -> None:
+    def __init__(
+        self,
+        draw: Callable[[], Float],
+        shape: tuple[int, ...],
+        spacing: tuple[float, ...],
+        correlation: Autocorrelation | None = None,
+    ) -> None:
         self.__dict__.update(_draw=draw, shape=shape, spacing=spacing, correlation=correlation)
 
     @cached_property
-    def values(self) -> Float:  # type: ignore[override]
+    def values(self) -> Float:
         """The values, drawn on first use."""
         return self._draw()  # type: ignore[no-any-return, attr-defined]
 
 
 def drawn_fields(stack: Stack, ndim: int, pixels: int = MOST_PIXELS) -> Float:
-    """Return fields (B, C, *spatial) of a stack: every plane up to `pixels` pixels, beyond that a fixed choice of windows.
+    """Return fields (B, C, *spatial) of a stack: every plane, or fixed windows beyond `pixels` pixels.
 
     A lazy stack is read only where a window lies.
     """
     planes, shape = list(stack.planes(ndim)), stack.field_shape(ndim)
     windows = [tuple(slice(0, n) for n in shape)]
     if len(planes) * math.prod(shape) > pixels:
-        planes = [planes[i] for i in np.unique(np.linspace(0, len(planes) - 1, MOST_BLOCKS).round().astype(int))]
+        planes = [
+            planes[i] for i in np.unique(np.linspace(0, len(planes) - 1, MOST_BLOCKS).round().astype(int))
+        ]
         per_plane = max(MOST_BLOCKS // len(planes), 1)
-        side = max(int((pixels / (len(planes) * per_plane)) ** (1 / ndim)), LEAST_SIDE)
+        side = max(int((pixels / (len(planes) * per_plane)) ** (1 / ndim)), LEAST_SIDE[ndim])
         windows = spread_windows(shape, side, per_plane)
-    return np.stack([stack.to_field(np.asarray(stack.array[stack.selection(ndim, plane, window)]), ndim)
-                     for plane in planes for window in windows])
+    return np.stack(
+        [
+            stack.to_field(np.asarray(stack.array[stack.selection(ndim, plane, window)]), ndim)
+            for plane in planes
+            for window in windows
+        ]
+    )
 
 
 def spread_windows(shape: Sequence[int], side: int, count: int) -> list[tuple[slice, ...]]:
-    """Return at most `count` windows of the same size (`side`, or the whole axis), spread evenly over `shape`.
+    """Return at most `count` windows of one size (`side`, or the whole axis), spread evenly over `shape`.
 
     Origins are multiples of 16, so that dyadic blocks and tiles keep their alignment.
     """
@@ -118,7 +130,13 @@ def spread_windows(shape: Sequence[int], side: int, count: int) -> list[tuple[sl
     room = [n - s for n, s in zip(shape, sizes, strict=True)]
     movable = max(sum(r > 0 for r in room), 1)
     steps = max(int(count ** (1 / movable) + 1e-9), 1)
-    starts = [np.unique(np.linspace(0, r, steps + 2 if r else 1).astype(int)[1:-1] // 16 * 16) if r else np.zeros(1, int)
-              for r in room]
-    return [tuple(slice(int(a), int(a) + s) for a, s in zip(origin, sizes, strict=True))
-            for origin in itertools.product(*starts)]
+    starts = [
+        np.unique(np.linspace(0, r, steps + 2 if r else 1).astype(int)[1:-1] // 16 * 16)
+        if r
+        else np.zeros(1, int)
+        for r in room
+    ]
+    return [
+        tuple(slice(int(a), int(a) + s) for a, s in zip(origin, sizes, strict=True))
+        for origin in itertools.product(*starts)
+    ]

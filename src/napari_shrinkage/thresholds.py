@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .transforms.base import Transform
 
 Multiple = float | tuple[float, ...]
-MOST_COEFFICIENTS = 2**26  # in memory at a time when thresholds are resolved: one channel, all bands
+MOST_COEFFICIENTS = 2**25  # of all bands of one channel, from which adaptive thresholds are chosen
 
 
 class ThresholdSelector(Method):
@@ -102,10 +102,8 @@ class AdaptiveThreshold(ThresholdSelector):
                 f"{type(self).__name__} chooses thresholds from coefficients, and a Subband has none. "
                 "Give a Band, or call resolve(sample, transform) first."
             )
-        channels = range(band.data.shape[1])
-        if gain == 0:  # correlated noise may leave a band without any
-            return (0.0,) * len(channels)
-        return tuple(self.multiple(band.data[:, channel].detach() / gain) for channel in channels)
+        values = band.data.detach()
+        return tuple(self._multiple(values[:, channel], gain) for channel in range(values.shape[1]))
 
     def resolve(self, sample: Sample, transform: Transform) -> PerBand:
         """Return the thresholds of every detail band as numbers, chosen from the sample's coefficients.
@@ -115,13 +113,16 @@ class AdaptiveThreshold(ThresholdSelector):
         Where a redundant transform would make more than `MOST_COEFFICIENTS` of a channel, they are chosen
         from an evenly spread part of the sample.
         """
-        part = sample.part(int(MOST_COEFFICIENTS / redundancy(transform, sample)))
+        fields = sample.part(int(MOST_COEFFICIENTS / redundancy(transform, sample))).tensor()
         gains = transform.noise_gain(sample.correlation)
         found: dict[str, tuple[float, ...]] = {}
         for channel in range(sample.channels):
-            for band in transform.forward(part.tensor()[:, channel : channel + 1]).details():
-                found[band.key] = found.get(band.key, ()) + self.select(band, gains[band.key])
+            for key, values in pooled(transform, fields[:, channel : channel + 1]).items():
+                found[key] = (*found.get(key, ()), self._multiple(values, gains[key]))
         return PerBand(values=found)
+
+    def _multiple(self, coefficients: Tensor, gain: float) -> float:
+        return self.multiple(coefficients / gain) if gain else 0.0  # a band may get none of correlated noise
 
 
 @method("universal")
@@ -293,6 +294,23 @@ class PerBand(FixedThreshold):
                 "Give one for each detail band of the transform, or resolve an adaptive threshold again."
             )
         return self.values[subband.key]
+
+
+def pooled(transform: Transform, fields: Tensor) -> dict[str, Tensor]:
+    """Return the coefficients of every detail band of fields (B, 1, *spatial), flat, all fields together.
+
+    One field is transformed at a time; where all would make more than `MOST_COEFFICIENTS`, every n-th stays.
+    """
+    import torch
+
+    pools: dict[str, list[Tensor]] = {}
+    for index in range(len(fields)):
+        bands = tuple(transform.forward(fields[index : index + 1]).details())
+        step = math.ceil(len(fields) * sum(band.data.numel() for band in bands) / MOST_COEFFICIENTS)
+        step += step % 2 == 0  # odd, so that it does not keep in step with blocks and rows
+        for band in bands:
+            pools.setdefault(band.key, []).append(band.data.flatten()[::step].clone())
+    return {key: torch.cat(values) for key, values in pools.items()}
 
 
 def redundancy(transform: Transform, sample: Sample) -> float:
