@@ -16,7 +16,7 @@ from skimage.restoration import denoise_nl_means, denoise_wavelet
 import napari_shrinkage as ns
 
 SIGMAS = (15, 25, 50)
-GRAY = (("set12", None), ("bsd68", 12), ("bsd68", None))
+GRAY = (("set12", None), ("bsd68", 12))
 COLOR = (("cbsd68", 16), ("kodak24", None))
 Method = Callable[[Picture, float], Picture]
 
@@ -110,6 +110,7 @@ def main() -> None:
     arguments = parser(__doc__.partition("\n")[0])
     arguments.add_argument("--attenuation", action="store_true", help="compare with the oracle attenuation instead")
     arguments.add_argument("--bm3d", action="store_true", help="also run the bm3d package where it is installed (slow)")
+    arguments.add_argument("--all", action="store_true", help="every picture of each set instead of its first ones")
     chosen = arguments.parse_args()
     if chosen.attenuation:
         for transform in (ns.SlidingDCT(), ns.StationaryWavelet(wavelet="haar", levels=4), ns.Wavelet(wavelet="sym8", levels=4)):
@@ -118,6 +119,7 @@ def main() -> None:
         return
     methods = METHODS | (bm3d_if_installed() if chosen.bm3d else {})
     for title, sets in (("Gray", GRAY), ("Colour", COLOR)):
+        sets = tuple((name, None) for name, _ in sets) if chosen.all else sets
         print(f"\n{title}, mean PSNR in dB, noise level known\n")
         print(quality_table(sets, methods, chosen.data))
 
