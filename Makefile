@@ -41,7 +41,7 @@ layers: $(READY)
 	$(BIN)/lint-imports
 
 docs: $(READY)
-	NAPARI_CONFIG= bash .ci/with-display $(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	NAPARI_CONFIG= bash .ci/with-display $(BIN)/sphinx-build -W -E --keep-going -q -b html docs docs/_build/html
 
 environment: $(READY)
 
