@@ -128,7 +128,7 @@ class NoiseModel(Method):
         """Return the model of a field (channels, *spatial): one value per channel, shaped to broadcast."""
 
     def silent(self) -> tuple[bool, ...]:
-        """Say for each channel whether it has no noise at all, so that it is left as it is; () when none is."""
+        """Say for each channel whether it has no noise at all and is left as it is; () when none is."""
         return ()
 
 
