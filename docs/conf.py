@@ -15,7 +15,6 @@ version = release = napari_shrinkage.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build", "measured"]
 default_role = "literal"
-nitpicky = False
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -34,7 +33,6 @@ napoleon_use_rtype = False
 html_theme = "pydata_sphinx_theme"
 html_title = "napari-shrinkage"
 html_static_path = ["_static"]
-html_sourcelink_suffix = ""
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",
