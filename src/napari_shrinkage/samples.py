@@ -83,6 +83,13 @@ SAMPLES: dict[str, Callable[[], NoisySample]] = {
 }
 
 
+def shown_range(sample: NoisySample) -> tuple[float, float]:
+    """Return the values to show as black and white."""
+    if sample.noisy.is_color:
+        return 0.0, 255.0
+    return float(sample.truth.min()) - sample.sigma, float(np.quantile(sample.truth, 0.999))
+
+
 def _digitised(truth: Array, sigma: float, dtype: type[np.unsignedinteger[Any]], seed: int) -> Array:
     """Return truth plus noise as the integers that a camera would give."""
     noisy = truth + sigma * np.random.default_rng(seed).standard_normal(truth.shape)

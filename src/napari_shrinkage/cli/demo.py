@@ -14,7 +14,7 @@ from ..files import FileProblem, write
 from ..noise import Gaussian
 from ..recipe import Recipe
 from ..restorers import PRESETS, named
-from ..samples import NoisySample, fluorescence_stack, photograph
+from ..samples import NoisySample, fluorescence_stack, photograph, shown_range
 from ..stack import Array, Stack
 from . import BAD_INPUT, say
 
@@ -103,11 +103,7 @@ def _middle(sample: NoisySample, values: Array) -> Array:
 
 def _picture(sample: NoisySample, values: Array) -> Array:
     """Return the middle plane in grey levels, black and white the same for every picture of the sample."""
-    low, high = (
-        (0.0, 255.0)
-        if sample.noisy.is_color
-        else (float(sample.truth.min()) - sample.sigma, float(sample.truth.max()))
-    )
+    low, high = shown_range(sample)
     return converted((_middle(sample, values).astype(np.float32) - low) * (255 / (high - low)), np.uint8)[0]
 
 

@@ -16,6 +16,7 @@ from ..methods import Json
 from ..pyramid import coarsened, halved_shapes
 from ..recipe import Record
 from ..stack import Stack
+from .naming import named
 from .pages import Report
 from .problems import FileProblem, reading
 from .units import unit_name
@@ -37,12 +38,11 @@ def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
         node = _image_group(zarr.open(path, mode="r"))
         about = {} if isinstance(node, zarr.Array) else _multiscale(node)
         array = node if isinstance(node, zarr.Array) else node[about["datasets"][0]["path"]]
-        letters, spacing, units = _grid(about) if about else ("", (), ())
         pixels = np.asarray(array[...]) if lazy is False else da.from_array(array, chunks=array.chunks)
-    if axes:
-        fits = len(axes) == len(letters)
-        return Stack(pixels, axes, spacing if fits else (), units if fits else (), str(path))
-    return _colored(Stack(pixels, letters, spacing, units, str(path)), about)
+    if not about:
+        return Stack(pixels, axes or "", source=str(path))
+    own = _colored(Stack(pixels, *_grid(about)), about)
+    return named(own.array, own.axes, own.spacing, own.units, axes, str(path))
 
 
 def check(stack: Stack, path: Path) -> None:

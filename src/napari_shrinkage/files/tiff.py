@@ -18,6 +18,7 @@ import numpy as np
 from ..methods import Json
 from ..recipe import Record
 from ..stack import Stack
+from .naming import named
 from .pages import Report, pages
 from .problems import FileProblem, reading
 from .units import unit_name
@@ -36,11 +37,7 @@ def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
         series = file.series[0]
         array, letters = _pixels(series, lazy)
         spacing, units = grid(file, letters)
-    if axes and len(axes) == len(letters):
-        return Stack(array, axes, tuple(spacing), tuple(units), str(path))
-    return Stack(
-        array, axes or letters, () if axes else tuple(spacing), () if axes else tuple(units), str(path)
-    )
+    return named(array, letters, spacing, units, axes, str(path))
 
 
 def check(stack: Stack, path: Path) -> None:

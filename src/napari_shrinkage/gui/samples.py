@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..samples import NoisySample, fluorescence_stack, photograph, time_series
+from ..samples import NoisySample, fluorescence_stack, photograph, shown_range, time_series
 from ..stack import Stack
 from .layers import LayerData, stack_layer
 
@@ -26,9 +26,7 @@ def noisy_time_series() -> list[LayerData]:
 
 def _layers(sample: NoisySample) -> list[LayerData]:
     """Return truth and noisy image on the same grid and with the same contrast."""
-    top = 255.0 if sample.noisy.is_color else float(sample.truth.max())
-    bottom = 0.0 if sample.noisy.is_color else float(sample.truth.min()) - sample.sigma
-    shown: dict[str, Any] = {"contrast_limits": (bottom, top)}
+    shown: dict[str, Any] = {"contrast_limits": shown_range(sample)}
     truth: Stack = sample.noisy.with_array(sample.truth)
     return [
         stack_layer(truth, f"{sample.title} (truth)", visible=False, **shown),
