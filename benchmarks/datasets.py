@@ -1,7 +1,7 @@
 """The standard test pictures, and the noise that every benchmark adds to them.
 
-They are not part of this project. Name the folder that holds set12/, bsd68/, cbsd68/ and kodak24/ by `--data` or by the
-environment variable NAPARI_SHRINKAGE_DATA; without it a benchmark says so and ends.
+They are not part of this project. Name the folder that holds set12/, bsd68/, cbsd68/ and kodak24/ by
+`--data` or by the environment variable NAPARI_SHRINKAGE_DATA; without it a benchmark says so and ends.
 """
 
 from __future__ import annotations
@@ -22,8 +22,12 @@ PEAK = 255.0
 
 def parser(description: str) -> argparse.ArgumentParser:
     """Return a command line with the option that names the data folder."""
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    made.add_argument("--data", type=Path, default=os.environ.get("NAPARI_SHRINKAGE_DATA"), help="folder of the test sets")
+    made = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    made.add_argument(
+        "--data", type=Path, default=os.environ.get("NAPARI_SHRINKAGE_DATA"), help="folder of the test sets"
+    )
     return made
 
 
@@ -31,7 +35,7 @@ def pictures(data: Path | None, name: str, limit: int | None = None) -> list[Pic
     """Return the pictures of a test set in the order of their names, as float32 in 0..255."""
     folder = Path(data) / name if data else None
     if folder is None or not folder.is_dir():
-        sys.exit(f"The test set {name!r} is not here; name the folder that holds it by --data or NAPARI_SHRINKAGE_DATA.")
+        sys.exit(f"The test set {name!r} is not here; name its folder by --data or NAPARI_SHRINKAGE_DATA.")
     return [iio.imread(path).astype(np.float32) for path in sorted(folder.glob("*.png"))[:limit]]
 
 
@@ -49,7 +53,13 @@ def psnr(restored: npt.ArrayLike, truth: npt.ArrayLike) -> float:
 
 def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     """Return a Markdown table."""
-    lines = [list(header), *[[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]]
+    lines = [
+        list(header),
+        *[[f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows],
+    ]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    texts = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines]
+    texts = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+        for line in lines
+    ]
     return "\n".join([texts[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *texts[1:]])

@@ -1,7 +1,8 @@
 """Quality of our methods beside their peers: mean PSNR in dB on the standard test sets, noise level known.
 
-`python benchmarks/quality.py --data FOLDER` prints one table for gray and one for colour pictures. With `--attenuation`
-it compares soft, hard and Wiener shrinkage with the oracle attenuation (the ceiling) on every picture, per transform.
+`python benchmarks/quality.py --data FOLDER` prints one table for gray and one for colour pictures. With
+`--attenuation` it compares soft, hard and Wiener shrinkage with the oracle attenuation (the ceiling) on
+every picture, per transform.
 """
 
 from __future__ import annotations
@@ -22,15 +23,22 @@ Method = Callable[[Picture, float], Picture]
 
 
 def ours(name: str | ns.Shrinkage) -> Method:
-    return lambda picture, sigma: ns.restore(picture, name, noise=sigma, axes="YX" if picture.ndim == 2 else "YXC")
+    return lambda picture, sigma: ns.restore(
+        picture, name, noise=sigma, axes="YX" if picture.ndim == 2 else "YXC"
+    )
 
 
 def bayes_shrink(picture: Picture, sigma: float) -> Picture:
     color = {"channel_axis": -1, "convert2ycbcr": True} if picture.ndim == 3 else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scaled = denoise_wavelet(np.clip(picture / 255, -1, 1) if color else picture / 255, sigma=sigma / 255,
-                                 method="BayesShrink", rescale_sigma=True, **color)
+        scaled = denoise_wavelet(
+            np.clip(picture / 255, -1, 1) if color else picture / 255,
+            sigma=sigma / 255,
+            method="BayesShrink",
+            rescale_sigma=True,
+            **color,
+        )
     return scaled * 255
 
 
@@ -50,12 +58,16 @@ METHODS: dict[str, Method] = {
 
 
 def bm3d_if_installed() -> dict[str, Method]:
-    """Return the bm3d package's method where somebody installed it (its licence keeps it out of our dependencies)."""
+    """Return the bm3d package's method where installed; its licence keeps it out of our dependencies."""
     try:
         import bm3d
     except ImportError:
         return {}
-    return {"bm3d package": lambda picture, sigma: bm3d.bm3d(picture, sigma) if picture.ndim == 2 else bm3d.bm3d_rgb(picture, sigma)}
+    return {
+        "bm3d package": lambda picture, sigma: (
+            bm3d.bm3d(picture, sigma) if picture.ndim == 2 else bm3d.bm3d_rgb(picture, sigma)
+        )
+    }
 
 
 def mean_psnr(method: Method, images: list[Picture], sigma: float) -> float:
@@ -64,35 +76,67 @@ def mean_psnr(method: Method, images: list[Picture], sigma: float) -> float:
 
 def quality_table(sets: tuple[tuple[str, int | None], ...], methods: dict[str, Method], data: str) -> str:
     loaded = [(name, limit, pictures(data, name, limit)) for name, limit in sets]
-    header = ["method", *(f"{name}{'' if limit is None else f'[:{limit}]'} {sigma}" for name, limit, _ in loaded for sigma in SIGMAS)]
-    rows = [[name, *(mean_psnr(method, images, sigma) for _, _, images in loaded for sigma in SIGMAS)]
-            for name, method in methods.items()]
+    header = [
+        "method",
+        *(
+            f"{name}{'' if limit is None else f'[:{limit}]'} {sigma}"
+            for name, limit, _ in loaded
+            for sigma in SIGMAS
+        ),
+    ]
+    rows = [
+        [name, *(mean_psnr(method, images, sigma) for _, _, images in loaded for sigma in SIGMAS)]
+        for name, method in methods.items()
+    ]
     return table(header, rows)
 
 
-def attenuation_table(transform: ns.SlidingDCT | ns.StationaryWavelet | ns.Wavelet, images: list[Picture], sigma: float) -> str:
-    """Soft and hard at their best single ratio for each picture, Wiener with a hard pilot, and the oracle attenuation."""
+def attenuation_table(
+    transform: ns.SlidingDCT | ns.StationaryWavelet | ns.Wavelet, images: list[Picture], sigma: float
+) -> str:
+    """Soft and hard at each picture's best single ratio, Wiener with a hard pilot, the oracle attenuation."""
     ratios = np.arange(0.6, 3.6, 0.2).round(1)
     rows = []
     for number, image in enumerate(images, start=1):
         picture = noisy(image, sigma)
         best = {}
         for rule in (ns.Soft(), ns.Hard()):
-            scores = {r: psnr(ns.restore(picture, shrinkage(transform, rule, r), noise=sigma), image) for r in ratios}
+            scores = {
+                r: psnr(ns.restore(picture, shrinkage(transform, rule, r), noise=sigma), image)
+                for r in ratios
+            }
             best[rule.name] = max(scores.items(), key=lambda item: item[1])
-        wiener = ns.EmpiricalWiener(pilot=shrinkage(transform, ns.Hard(), best["hard"][0]), transform=transform)
-        rows.append([f"{number:02d}", best["soft"][1], f"{best['soft'][0]:.1f}", best["hard"][1], f"{best['hard'][0]:.1f}",
-                     psnr(ns.restore(picture, wiener, noise=sigma), image), psnr(oracle(transform, picture, image, sigma), image)])
+        wiener = ns.EmpiricalWiener(
+            pilot=shrinkage(transform, ns.Hard(), best["hard"][0]), transform=transform
+        )
+        rows.append(
+            [
+                f"{number:02d}",
+                best["soft"][1],
+                f"{best['soft'][0]:.1f}",
+                best["hard"][1],
+                f"{best['hard'][0]:.1f}",
+                psnr(ns.restore(picture, wiener, noise=sigma), image),
+                psnr(oracle(transform, picture, image, sigma), image),
+            ]
+        )
     means = [float(np.mean([row[i] for row in rows])) for i in (1, 3, 5, 6)]
     rows.append(["mean", means[0], "", means[1], "", means[2], means[3]])
     return table(["picture", "soft", "r", "hard", "r", "Wiener", "oracle"], rows)
 
 
-def shrinkage(transform: ns.SlidingDCT | ns.StationaryWavelet | ns.Wavelet, rule: ns.Soft | ns.Hard, ratio: float) -> ns.Shrinkage:
+def shrinkage(
+    transform: ns.SlidingDCT | ns.StationaryWavelet | ns.Wavelet, rule: ns.Soft | ns.Hard, ratio: float
+) -> ns.Shrinkage:
     return ns.Shrinkage(transform=transform, rule=rule, threshold=ns.Ratio(r=float(ratio)))
 
 
-def oracle(transform: ns.SlidingDCT | ns.StationaryWavelet | ns.Wavelet, picture: Picture, truth: Picture, sigma: float) -> Picture:
+def oracle(
+    transform: ns.SlidingDCT | ns.StationaryWavelet | ns.Wavelet,
+    picture: Picture,
+    truth: Picture,
+    sigma: float,
+) -> Picture:
     """Attenuate every coefficient by r^2 / (r^2 + v) with r the clean picture's coefficient."""
     import torch
 
@@ -102,18 +146,29 @@ def oracle(transform: ns.SlidingDCT | ns.StationaryWavelet | ns.Wavelet, picture
     gains = transform.noise_gain()
     signal = transform.forward(tensor(truth))
     attenuated = transform.forward(tensor(picture)).map(
-        lambda band: band.data * signal[band.key] ** 2 / (signal[band.key] ** 2 + gains[band.key] ** 2))
+        lambda band: band.data * signal[band.key] ** 2 / (signal[band.key] ** 2 + gains[band.key] ** 2)
+    )
     return transform.inverse(attenuated)[0, 0].numpy() * sigma
 
 
 def main() -> None:
     arguments = parser(__doc__.partition("\n")[0])
-    arguments.add_argument("--attenuation", action="store_true", help="compare with the oracle attenuation instead")
-    arguments.add_argument("--bm3d", action="store_true", help="also run the bm3d package where it is installed (slow)")
-    arguments.add_argument("--all", action="store_true", help="every picture of each set instead of its first ones")
+    arguments.add_argument(
+        "--attenuation", action="store_true", help="compare with the oracle attenuation instead"
+    )
+    arguments.add_argument(
+        "--bm3d", action="store_true", help="also run the bm3d package where it is installed (slow)"
+    )
+    arguments.add_argument(
+        "--all", action="store_true", help="every picture of each set instead of its first ones"
+    )
     chosen = arguments.parse_args()
     if chosen.attenuation:
-        for transform in (ns.SlidingDCT(), ns.StationaryWavelet(wavelet="haar", levels=4), ns.Wavelet(wavelet="sym8", levels=4)):
+        for transform in (
+            ns.SlidingDCT(),
+            ns.StationaryWavelet(wavelet="haar", levels=4),
+            ns.Wavelet(wavelet="sym8", levels=4),
+        ):
             print(f"\n{transform}, Set12, sigma 25, dB\n")
             print(attenuation_table(transform, pictures(chosen.data, "set12"), 25))
         return

@@ -1,7 +1,8 @@
 """Speed of our methods beside their peers, in one process, interleaved, best of five.
 
-`python benchmarks/speed.py` prints seconds, the ratio to each peer, the PSNR of each result, and for our methods GFLOP/s
-and the share of the machine's copy bandwidth. Machines are shared: trust the ratios, not the seconds.
+`python benchmarks/speed.py` prints seconds, the ratio to each peer, the PSNR of each result, and for our
+methods GFLOP/s and the share of the machine's copy bandwidth. Machines are shared: trust the ratios, not
+the seconds.
 """
 
 from __future__ import annotations
@@ -55,12 +56,19 @@ def torch_reference(picture: Picture, method: str) -> Run:
 
 
 def bayes_shrink(picture: Picture) -> Picture:
-    return denoise_wavelet(picture / 255, sigma=SIGMA / 255, method="BayesShrink", wavelet="db1", rescale_sigma=True) * 255
+    return (
+        denoise_wavelet(
+            picture / 255, sigma=SIGMA / 255, method="BayesShrink", wavelet="db1", rescale_sigma=True
+        )
+        * 255
+    )
 
 
 def spun(picture: Picture, shifts: int) -> Run:
     options = {"sigma": SIGMA / 255, "method": "BayesShrink", "wavelet": "db1", "rescale_sigma": True}
-    return lambda: cycle_spin(picture / 255, func=denoise_wavelet, max_shifts=shifts, func_kw=options, workers=1) * 255
+    return lambda: (
+        cycle_spin(picture / 255, func=denoise_wavelet, max_shifts=shifts, func_kw=options, workers=1) * 255
+    )
 
 
 def dct_denoising(picture: Picture, size: int) -> Run | None:
@@ -88,14 +96,18 @@ def contenders(picture: Picture) -> dict[str, Run]:
         f"dct, {cores} threads": ours(picture, "dct", cores),
         "dct-wiener, 1 thread": ours(picture, "dct-wiener", 1),
         f"dct-wiener, {cores} threads": ours(picture, "dct-wiener", cores),
-        "dct 16 x 16, 1 thread": ours(picture, ns.Shrinkage(transform=ns.SlidingDCT(size=16), rule=ns.Hard(), threshold=ns.Profile()), 1),
+        "dct 16 x 16, 1 thread": ours(
+            picture, ns.Shrinkage(transform=ns.SlidingDCT(size=16), rule=ns.Hard(), threshold=ns.Profile()), 1
+        ),
         "stationary Haar BayesShrink, 1 thread": ours(picture, stationary, 1),
         f"stationary Haar BayesShrink, {cores} threads": ours(picture, stationary, cores),
         "dct, torch reference, 1 thread": torch_reference(picture, "dct"),
         "scikit-image BayesShrink": functools.partial(bayes_shrink, picture),
         "scikit-image cycle_spin, 16 shifts": spun(picture, 3),
         "scikit-image cycle_spin, 64 shifts": spun(picture, 7),
-        "scikit-image NL-means 5/6": lambda: denoise_nl_means(picture, 5, 6, h=0.8 * SIGMA, sigma=SIGMA, fast_mode=True),
+        "scikit-image NL-means 5/6": lambda: denoise_nl_means(
+            picture, 5, 6, h=0.8 * SIGMA, sigma=SIGMA, fast_mode=True
+        ),
         "OpenCV dctDenoising 8 x 8": dct_denoising(picture, 8),
         "OpenCV dctDenoising 16 x 16": dct_denoising(picture, 16),
     }
@@ -124,12 +136,17 @@ def copy_bandwidth() -> float:
 def work_per_pixel() -> dict[str, tuple[float, float]]:
     """Return floating-point operations and least memory traffic (bytes) per pixel of our methods.
 
-    An even/odd 8-point DCT takes 36 multiply-adds and additions. The column transform is shared by 8 patches, so a pixel
-    costs one column transform, 8 row transforms, 64 comparisons and products, and the same back again.
+    An even/odd 8-point DCT takes 36 multiply-adds and additions. The column transform is shared by 8
+    patches, so a pixel costs one column transform, 8 row transforms, 64 comparisons and products, and the
+    same back again.
     """
     dct = 2 * (1 + 8) * 2 * 36 + 3 * 64
     haar = 4 * 2 * 12 + 4 * 3 * 6
-    return {"dct, 1 thread": (dct, 8), "dct-wiener, 1 thread": (2.5 * dct, 20), "stationary Haar BayesShrink, 1 thread": (haar, 8)}
+    return {
+        "dct, 1 thread": (dct, 8),
+        "dct-wiener, 1 thread": (2.5 * dct, 20),
+        "stationary Haar BayesShrink, 1 thread": (haar, 8),
+    }
 
 
 def main() -> None:
@@ -143,13 +160,31 @@ def main() -> None:
     seconds = best_seconds(runs, chosen.rounds)
     peers = [name for name in runs if name.startswith(("scikit", "OpenCV dctDenoising 8"))]
     print(f"\n{chosen.side} x {chosen.side}, float32, sigma 25; how many times faster than each peer\n")
-    rows = [[name, f"{1000 * seconds[name]:.0f} ms", scores[name], *(f"{seconds[p] / seconds[name]:.1f}" for p in peers)] for name in runs]
+    rows = [
+        [
+            name,
+            f"{1000 * seconds[name]:.0f} ms",
+            scores[name],
+            *(f"{seconds[p] / seconds[name]:.1f}" for p in peers),
+        ]
+        for name in runs
+    ]
     print(table(["method", "best of turns", "dB", *peers], rows))
     bandwidth, pixels = copy_bandwidth(), chosen.side**2
     print(f"\nCopy bandwidth of one thread: {bandwidth / 1e9:.1f} GB/s\n")
-    print(table(["method", "GFLOP/s", "share of the copy bandwidth"],
-                [[name, flops * pixels / seconds[name] / 1e9, f"{100 * moved * pixels / seconds[name] / bandwidth:.1f} %"]
-                 for name, (flops, moved) in work_per_pixel().items()]))
+    print(
+        table(
+            ["method", "GFLOP/s", "share of the copy bandwidth"],
+            [
+                [
+                    name,
+                    flops * pixels / seconds[name] / 1e9,
+                    f"{100 * moved * pixels / seconds[name] / bandwidth:.1f} %",
+                ]
+                for name, (flops, moved) in work_per_pixel().items()
+            ],
+        )
+    )
 
 
 if __name__ == "__main__":

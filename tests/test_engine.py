@@ -52,7 +52,10 @@ def test_channels_keep_their_own_noise(method: str) -> None:
     estimate = ns.estimate_noise(channels, axes="CYX")
     np.testing.assert_allclose(estimate.sigma, (1, 40), rtol=0.05)
     restored = ns.restore(channels, method, noise=estimate, axes="CYX")
-    alone = [ns.restore(channel, method, noise=sigma) for channel, sigma in zip(channels, estimate.sigma, strict=True)]
+    alone = [
+        ns.restore(channel, method, noise=sigma)
+        for channel, sigma in zip(channels, estimate.sigma, strict=True)
+    ]
     np.testing.assert_allclose(restored, np.stack(alone), rtol=1e-4)
 
 
@@ -76,12 +79,18 @@ def test_a_volume_is_restored_better_as_a_volume() -> None:
     noisy = blob + GENERATOR.standard_normal(blob.shape).astype(np.float32)
     by_plane = ns.Shrinkage(transform=ns.SlidingDCT(size=4), rule=ns.Hard(), threshold=ns.Ratio(r=2.7))
     by_volume = by_plane.replace(transform=ns.SlidingDCT(size=4, ndim=3))
-    errors = [np.mean((ns.restore(noisy, method, noise=1.0, axes="ZYX") - blob) ** 2) for method in (by_plane, by_volume)]
+    errors = [
+        np.mean((ns.restore(noisy, method, noise=1.0, axes="ZYX") - blob) ** 2)
+        for method in (by_plane, by_volume)
+    ]
     assert errors[1] < 0.7 * errors[0]
 
 
 def test_the_volume_transform_follows_the_spacing() -> None:
-    step = Step(ns.Shrinkage(transform=ns.SlidingDCT(ndim=3), rule=ns.Hard(), threshold=ns.Profile()), ns.Gaussian(1.0))
+    step = Step(
+        ns.Shrinkage(transform=ns.SlidingDCT(ndim=3), rule=ns.Hard(), threshold=ns.Profile()),
+        ns.Gaussian(1.0),
+    )
     coarse = ns.resolve(step, ns.Stack(STACK, "ZYX", spacing=(4.0, 1.0, 1.0)))
     assert coarse.restorer.transform.size_z == 2
 
@@ -93,7 +102,11 @@ def test_dask_stays_lazy_and_gives_the_same(axes: str, method: str) -> None:
     lazy = da.from_array(STACK, chunks=(2, 25, 30))
     restored = ns.restore(lazy, method, noise=noise, axes=axes)
     assert isinstance(restored, da.Array)
-    np.testing.assert_allclose(restored.compute(scheduler="synchronous"), ns.restore(STACK, method, noise=noise, axes=axes), atol=1e-4)
+    np.testing.assert_allclose(
+        restored.compute(scheduler="synchronous"),
+        ns.restore(STACK, method, noise=noise, axes=axes),
+        atol=1e-4,
+    )
 
 
 def test_only_the_needed_chunks_of_a_lazy_stack_are_read() -> None:
@@ -103,7 +116,9 @@ def test_only_the_needed_chunks_of_a_lazy_stack_are_read() -> None:
         read.append(block_id[0])
         return STACK[:1]
 
-    lazy = da.map_blocks(frame, chunks=((1,) * 100, (40,), (48,)), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32))
+    lazy = da.map_blocks(
+        frame, chunks=((1,) * 100, (40,), (48,)), dtype=np.float32, meta=np.empty((0, 0, 0), np.float32)
+    )
     restored = ns.restore(lazy, "dct", noise=1.0, axes="TYX")
     assert not read
     restored[7].compute(scheduler="synchronous")
@@ -121,7 +136,13 @@ def test_a_region_has_the_pixels_of_the_whole_run() -> None:
 
 def test_a_region_outside_the_image_is_refused() -> None:
     with pytest.raises(ValueError, match="does not lie inside an image of shape"):
-        ns.drain(ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0)), ns.Stack(STACK[0]), (slice(0, 41), slice(0, 5))))
+        ns.drain(
+            ns.run(
+                ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0)),
+                ns.Stack(STACK[0]),
+                (slice(0, 41), slice(0, 5)),
+            )
+        )
 
 
 def test_closing_the_generator_stops_the_run() -> None:
@@ -141,9 +162,14 @@ def test_several_steps_run_one_after_the_other() -> None:
 
 
 @settings(max_examples=30)
-@given(dtype=st.sampled_from(["bool", "uint8", "int16", "uint16", "int32", "float16", "float32", "float64"]),
-       axes=st.permutations("TZYX"), shape=st.tuples(*[st.integers(1, 9)] * 4))
-def test_any_dtype_and_axis_order_gives_the_same_values(dtype: str, axes: list[str], shape: tuple[int, ...]) -> None:
+@given(
+    dtype=st.sampled_from(["bool", "uint8", "int16", "uint16", "int32", "float16", "float32", "float64"]),
+    axes=st.permutations("TZYX"),
+    shape=st.tuples(*[st.integers(1, 9)] * 4),
+)
+def test_any_dtype_and_axis_order_gives_the_same_values(
+    dtype: str, axes: list[str], shape: tuple[int, ...]
+) -> None:
     values = np.random.default_rng(0).integers(0, 2 if dtype == "bool" else 100, shape).astype(dtype)
     order = ["TZYX".index(letter) for letter in axes]
     plain = ns.restore(values, "dct", noise=3.0, axes="TZYX")
@@ -189,15 +215,20 @@ def test_an_impossible_noise_level_is_refused(sigma: object) -> None:
         ns.restore(STACK[0], "dct", noise=ns.Gaussian(sigma))
 
 
-@pytest.mark.parametrize(("image", "axes", "words"), [
-    (np.zeros((0, 5)), None, "empty"),
-    (np.zeros(5), None, "at least two axes"),
-    (np.zeros((3, 4, 5)), None, "use one of"),
-    (np.zeros((3, 4, 5)), "YX", "one letter per axis"),
-    (np.zeros((3, 4, 5)), "XXY", "none twice"),
-    (np.zeros((4, 5), complex), None, "complex128"),
-])
-def test_an_image_that_does_not_fit_is_refused_in_words(image: np.ndarray, axes: str | None, words: str) -> None:
+@pytest.mark.parametrize(
+    ("image", "axes", "words"),
+    [
+        (np.zeros((0, 5)), None, "empty"),
+        (np.zeros(5), None, "at least two axes"),
+        (np.zeros((3, 4, 5)), None, "use one of"),
+        (np.zeros((3, 4, 5)), "YX", "one letter per axis"),
+        (np.zeros((3, 4, 5)), "XXY", "none twice"),
+        (np.zeros((4, 5), complex), None, "complex128"),
+    ],
+)
+def test_an_image_that_does_not_fit_is_refused_in_words(
+    image: np.ndarray, axes: str | None, words: str
+) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
         ns.restore(image, axes=axes, noise=1.0)
 
@@ -227,7 +258,9 @@ def test_the_digest_tells_inputs_apart() -> None:
     changed[4, 39, 47] += 1
     digests = {digest(ns.Stack(array, "TYX")) for array in (STACK, changed, STACK.astype(np.float64))}
     assert len(digests) == 3
-    assert digest(ns.Stack(da.from_array(STACK), "TYX")) == digest(ns.Stack(da.from_array(STACK.copy(), chunks=20), "TYX"))
+    assert digest(ns.Stack(da.from_array(STACK), "TYX")) == digest(
+        ns.Stack(da.from_array(STACK.copy(), chunks=20), "TYX")
+    )
 
 
 def test_a_record_repeats_its_result() -> None:

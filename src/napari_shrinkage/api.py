@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from .engine import resolve, restored
 from .estimators import NoiseEstimator, gaussian_noise
 from .noise import Gaussian, NoiseModel
@@ -17,8 +16,14 @@ from .restorers.base import Restorer
 from .stack import Stack
 
 
-def restore(image: Any, method: str | Restorer = "balanced", noise: NoiseModel | float | None = None,
-            axes: str | None = None, device: str = "auto", threads: int | None = None) -> Any:
+def restore(
+    image: Any,
+    method: str | Restorer = "balanced",
+    noise: NoiseModel | float | None = None,
+    axes: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Any:
     """Restore a noisy image.
 
     Parameters
@@ -26,11 +31,14 @@ def restore(image: Any, method: str | Restorer = "balanced", noise: NoiseModel |
     image : array_like, dask array or napari Image layer
         Any real type and any number of axes; values are neither clipped nor rescaled.
     method : str or Restorer
-        A short name ("wavelet", "let", "dct", "dct-wiener"), a preset ("fast", "balanced", "best") or a method value.
+        A short name ("wavelet", "let", "dct", "dct-wiener"), a preset ("fast", "balanced", "best") or a
+        method value.
     noise : NoiseModel or float, optional
-        The noise; a number is the standard deviation of Gaussian noise in the units of the image. None estimates it.
+        The noise; a number is the standard deviation of Gaussian noise in the units of the image. None
+        estimates it.
     axes : str, optional
-        One letter per axis, such as "TZYX" or "YXC" (colour last). A 2-D array is "YX", a layer knows its own.
+        One letter per axis, such as "TZYX" or "YXC" (colour last). A 2-D array is "YX", a layer knows its
+        own.
     device : str
         "auto", "cpu", "cuda" or "mps".
     threads : int, optional
@@ -39,8 +47,8 @@ def restore(image: Any, method: str | Restorer = "balanced", noise: NoiseModel |
     Returns
     -------
     ndarray, dask array or tuple
-        float32, of the image's shape and in its units; lazy for dask input; for a layer a tuple (data, attributes,
-        "image") that keeps its spatial metadata and holds the record.
+        float32, of the image's shape and in its units; lazy for dask input; for a layer a tuple (data,
+        attributes, "image") that keeps its spatial metadata and holds the record.
 
     Raises
     ------
@@ -79,7 +87,8 @@ def estimate_noise(image: Any, model: str | NoiseEstimator = "auto", axes: str |
     Returns
     -------
     Gaussian
-        sigma in the units of the image (one per channel), and a `verdict`: what the estimate is worth, in a sentence.
+        sigma in the units of the image (one per channel), and a `verdict`: what the estimate is worth, in a
+        sentence.
 
     Warns
     -----
@@ -92,14 +101,20 @@ def estimate_noise(image: Any, model: str | NoiseEstimator = "auto", axes: str |
     return gaussian_noise(stack) if isinstance(model, str) else gaussian_noise(stack, model)
 
 
-def recipe_of(method: str | Restorer | Recipe, noise: NoiseModel | float | None = None, device: str = "auto",
-              threads: int | None = None) -> Recipe:
+def recipe_of(
+    method: str | Restorer | Recipe,
+    noise: NoiseModel | float | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Recipe:
     """Return the recipe of what `restore` was asked for."""
     if isinstance(method, Recipe):
         return method
     restorer = named(method) if isinstance(method, str) else method
     if not isinstance(restorer, Restorer):
-        raise TypeError(f"method={method!r}: expected a name, a preset or a method value such as Shrinkage().")
+        raise TypeError(
+            f"method={method!r}: expected a name, a preset or a method value such as Shrinkage()."
+        )
     if noise is not None and not isinstance(noise, NoiseModel):
         noise = Gaussian(noise)
     return Recipe.of(restorer, noise, device=device, threads=threads)
@@ -112,5 +127,3 @@ def stack_of(image: Any, axes: str | None = None) -> Stack:
 
         return stack_of_layer(image, axes)
     return Stack(image, axes or "")
-
-

@@ -15,9 +15,11 @@ OPPONENT /= np.linalg.norm(OPPONENT, axis=1, keepdims=True)
 
 def to_opponent(field: Float) -> Float:
     """Return the opponent channels of an RGB field."""
-    return np.einsum("ij,j...->i...", OPPONENT, field, optimize=True)
+    opponent: Float = np.einsum("ij,j...->i...", OPPONENT, field, optimize=True)
+    return opponent
 
 
 def to_rgb(field: Float) -> Float:
     """Return the RGB field of opponent channels; inverts `to_opponent`."""
-    return np.einsum("ji,j...->i...", OPPONENT, field, optimize=True)
+    rgb: Float = np.einsum("ji,j...->i...", OPPONENT, field, optimize=True)
+    return rgb

@@ -24,8 +24,10 @@ def chosen_device(wish: str, has_kernel: bool) -> tuple[str, str]:
     if wish == "auto":
         return (there[0], "the fastest device found") if there else ("cpu", "no accelerator found")
     if wish.partition(":")[0] not in there:
-        raise ValueError(f"device={wish!r} is not available here; there is {', '.join(['cpu', *there])}. "
-                         'Use device="auto" to take what is there.')
+        raise ValueError(
+            f"device={wish!r} is not available here; there is {', '.join(['cpu', *there])}. "
+            'Use device="auto" to take what is there.'
+        )
     return wish, "asked for"
 
 

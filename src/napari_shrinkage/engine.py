@@ -1,7 +1,8 @@
 """The engine: decide every number once from the data, then restore window by window.
 
-Conventions: the noise is estimated once for a whole stack; one plan serves all its planes, tiles and previews, so a
-previewed pixel equals the final one and a tiled result the untiled. Long work is a generator of `Progress`.
+Conventions: the noise is estimated once for a whole stack; one plan serves all its planes, tiles and
+previews, so a previewed pixel equals the final one and a tiled result the untiled. Long work is a generator
+of `Progress`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ from .estimators import gaussian_noise
 from .recipe import Plan, Recipe, Record, Step
 from .sample import DeferredSample, drawn_fields
 from .stack import Float, Stack
-from .tiles import Region, checked_region, filled, lazily_restored, mixes_color, restore_region, to_noise_units, whole, windows
+from .tiles import (
+    Region,
+    checked_region,
+    filled,
+    lazily_restored,
+    mixes_color,
+    restore_region,
+    to_noise_units,
+    whole,
+    windows,
+)
 
 DIGEST_BYTES = 2**28
 T = TypeVar("T")
@@ -79,7 +90,9 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
         If the image is empty, or a number does not fit it.
     """
     if not stack.pixels:
-        raise ValueError(f"the image is empty (shape {stack.shape}); expected at least one pixel on every axis.")
+        raise ValueError(
+            f"the image is empty (shape {stack.shape}); expected at least one pixel on every axis."
+        )
     ndim = step.restorer.spatial_ndim
     noise = (step.noise or gaussian_noise(stack)).for_channels(stack.channels)
     color = mixes_color(step.restorer, stack)
@@ -96,7 +109,9 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
     return Plan(restorer, noise, place, reason, threads or available_cores())
 
 
-def run(recipe: Recipe | Plan, stack: Stack, region: Region | None = None) -> Generator[Progress, None, Result]:
+def run(
+    recipe: Recipe | Plan, stack: Stack, region: Region | None = None
+) -> Generator[Progress, None, Result]:
     """Restore a stack, yielding progress before every window; closing the generator cancels.
 
     Parameters
@@ -125,7 +140,7 @@ def run(recipe: Recipe | Plan, stack: Stack, region: Region | None = None) -> Ge
     for number, step in enumerate(steps, start=1):
         name = f"step {number} of {len(steps)}: " if len(steps) > 1 else ""
         yield Progress(0, 1, f"{name}deciding from the data")
-        plan = step if isinstance(step, Plan) else resolve(step, current, recipe.device, recipe.threads)  # type: ignore[union-attr]
+        plan = _planned(step, recipe, current)
         part = region if number == len(steps) else whole(current)
         current = current.with_array((yield from _restored_array(plan, current, part, name)))
         plans.append(plan)
@@ -146,28 +161,46 @@ def restored(plan: Plan, stack: Stack) -> Any:
     return drain(_restored_array(plan, stack, whole(stack), ""))
 
 
-def recorded(plans: tuple[Plan, ...], stack: Stack, region: Region | None = None, seconds: float = 0.0) -> Record:
+def recorded(
+    plans: tuple[Plan, ...], stack: Stack, region: Region | None = None, seconds: float = 0.0
+) -> Record:
     """Return the record of plans carried out on a stack."""
     verdicts = tuple(plan.noise.verdict for plan in plans if plan.noise.verdict)
-    return Record(plans=plans, input=described(stack, region), created=datetime.now(UTC).isoformat(timespec="seconds"),
-                  seconds=round(seconds, 4), messages=verdicts + _notes(plans))
+    return Record(
+        plans=plans,
+        input=described(stack, region),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 4),
+        messages=verdicts + _notes(plans),
+    )
 
 
 def described(stack: Stack, region: Region | None = None) -> dict[str, Any]:
     """Return what a record says of its input: shape, type, axes, grid, source, region and a digest."""
-    return {"shape": list(stack.shape), "dtype": str(stack.array.dtype), "axes": stack.axes, "spacing": list(stack.spacing),
-            "units": list(stack.units), "source": stack.source, "digest": digest(stack),
-            "region": [[part.start, part.stop] for part in region or whole(stack)]}
+    return {
+        "shape": list(stack.shape),
+        "dtype": str(stack.array.dtype),
+        "axes": stack.axes,
+        "spacing": list(stack.spacing),
+        "units": list(stack.units),
+        "source": stack.source,
+        "digest": digest(stack),
+        "region": [[part.start, part.stop] for part in region or whole(stack)],
+    }
 
 
 def digest(stack: Stack) -> str:
-    """Return a BLAKE2b digest of the data: all of it up to 256 MB in memory, else of evenly spread windows."""
+    """Return a BLAKE2b digest of the data: all of it up to 256 MB in memory, else evenly spread windows."""
     hasher = hashlib.blake2b(f"{stack.shape} {stack.array.dtype}".encode(), digest_size=16)
     if not stack.is_lazy and stack.pixels * stack.array.dtype.itemsize <= DIGEST_BYTES:
         hasher.update(np.ascontiguousarray(stack.array).data)
         return f"blake2b:{hasher.hexdigest()}"
     hasher.update(drawn_fields(stack, 2, DIGEST_BYTES // 64).data)
     return f"blake2b-sampled:{hasher.hexdigest()}"
+
+
+def _planned(step: Step | Plan, recipe: Recipe | Plan, stack: Stack) -> Plan:
+    return step if isinstance(step, Plan) else resolve(step, stack, recipe.device, recipe.threads)
 
 
 def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Generator[Progress, None, Any]:

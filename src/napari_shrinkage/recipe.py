@@ -1,7 +1,7 @@
 """Wish, plan and record: what was asked for, what it became, and how a result was made.
 
-Convention: a `Recipe` may say "auto" (None) anywhere; a `Plan` never does; a `Record` is the plans that were carried out
-plus what is needed to do it again. All three are plain values that go to JSON and back.
+Convention: a `Recipe` may say "auto" (None) anywhere; a `Plan` never does; a `Record` is the plans that
+were carried out plus what is needed to do it again. All three are plain values that go to JSON and back.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class Step:
 
     def to_json(self) -> Json:
         """Return plain JSON types."""
-        return {"restorer": to_record(self.restorer), "noise": None if self.noise is None else to_record(self.noise)}
+        return {
+            "restorer": to_record(self.restorer),
+            "noise": None if self.noise is None else to_record(self.noise),
+        }
 
 
 @dataclass(frozen=True)
@@ -75,27 +78,37 @@ class Recipe:
         return cls((Step(restorer, noise),), **settings)
 
     def with_value(self, path: str, new: Any) -> Recipe:
-        """Return the recipe with a parameter of its last step set, such as "transform.size" or "noise.sigma"."""
+        """Return the recipe with a value of its last step set, such as "transform.size" or "noise.sigma"."""
         *before, step = self.steps
         head, _, rest = path.partition(".")
         if head == "noise" and rest:
             if step.noise is None:
-                raise ValueError(f"{path!r}: this recipe estimates the noise; name a noise model to set its values.")
+                raise ValueError(
+                    f"{path!r}: this recipe estimates the noise; name a noise model to set its values."
+                )
             return replace(self, steps=(*before, replace(step, noise=with_value(step.noise, rest, new))))
         return replace(self, steps=(*before, replace(step, restorer=with_value(step.restorer, path, new))))
 
     def to_json(self) -> Json:
         """Return plain JSON types."""
-        return {"recipe": FORMAT, "steps": [step.to_json() for step in self.steps], "device": self.device,
-                "threads": self.threads}
+        return {
+            "recipe": FORMAT,
+            "steps": [step.to_json() for step in self.steps],
+            "device": self.device,
+            "threads": self.threads,
+        }
 
     @classmethod
     def from_json(cls, data: Any) -> Recipe:
         """Build the recipe that `to_json` (or `Record.to_json`) wrote."""
         if not isinstance(data, dict) or not isinstance(data.get("steps"), list):
-            raise TypeError('a recipe is a JSON object with a list "steps"; this is not. Save one with save_recipe to see.')
+            raise TypeError(
+                'a recipe is a JSON object with a list "steps"; this is not. save_recipe writes one.'
+            )
         if data.get("recipe", FORMAT) != FORMAT:
-            raise ValueError(f"this recipe has format {data['recipe']!r}; this version reads format {FORMAT}.")
+            raise ValueError(
+                f"this recipe has format {data['recipe']!r}; this version reads format {FORMAT}."
+            )
         steps = tuple(_step(entry) for entry in data["steps"])
         return cls(steps, data.get("device", "auto"), data.get("threads"))
 
@@ -130,8 +143,13 @@ class Plan:
 
     def to_json(self) -> Json:
         """Return plain JSON types."""
-        return {"restorer": to_record(self.restorer), "noise": to_record(self.noise), "device": self.device,
-                "device_reason": self.device_reason, "threads": self.threads}
+        return {
+            "restorer": to_record(self.restorer),
+            "noise": to_record(self.noise),
+            "device": self.device,
+            "device_reason": self.device_reason,
+            "threads": self.threads,
+        }
 
 
 @dataclass(frozen=True)
@@ -168,18 +186,33 @@ class Record:
 
     def to_json(self) -> Json:
         """Return plain JSON types; `Recipe.from_json` reads it as a recipe."""
-        return {"recipe": FORMAT, "steps": [plan.to_json() for plan in self.plans], "input": self.input,
-                "versions": self.versions, "created": self.created, "seconds": self.seconds,
-                "messages": list(self.messages)}
+        return {
+            "recipe": FORMAT,
+            "steps": [plan.to_json() for plan in self.plans],
+            "input": self.input,
+            "versions": self.versions,
+            "created": self.created,
+            "seconds": self.seconds,
+            "messages": list(self.messages),
+        }
 
     @classmethod
     def from_json(cls, data: Json) -> Record:
         """Build the record that `to_json` wrote."""
         recipe = Recipe.from_json(data)
-        plans = tuple(Plan(step.restorer, cast(NoiseModel, step.noise), entry["device"], entry["device_reason"],
-                           entry["threads"])
-                      for step, entry in zip(recipe.steps, data["steps"], strict=True))
-        return cls(plans, data["input"], data["versions"], data["created"], data["seconds"], tuple(data["messages"]))
+        plans = tuple(
+            Plan(
+                step.restorer,
+                cast(NoiseModel, step.noise),
+                entry["device"],
+                entry["device_reason"],
+                entry["threads"],
+            )
+            for step, entry in zip(recipe.steps, data["steps"], strict=True)
+        )
+        return cls(
+            plans, data["input"], data["versions"], data["created"], data["seconds"], tuple(data["messages"])
+        )
 
 
 def save_recipe(recipe: Recipe | Record, path: str | Path) -> None:

@@ -1,7 +1,8 @@
 """One window of a stack, restored exactly as the whole would come out there.
 
-Conventions: a region is one slice with start and stop per array axis, and always takes every channel; a box is the part
-of the array that a region needs, its halo included; what lies beyond the border is found by `Geometry.indices`.
+Conventions: a region is one slice with start and stop per array axis, and always takes every channel; a box
+is the part of the array that a region needs, its halo included; what lies beyond the border is found by
+`Geometry.indices`.
 """
 
 from __future__ import annotations
@@ -34,26 +35,36 @@ def checked_region(region: Region | None, stack: Stack) -> Region:
         return whole(stack)
     inside = len(region) == len(stack.shape) and all(
         0 <= (part.start or 0) < (n if part.stop is None else part.stop) <= n and part.step in (None, 1)
-        for part, n in zip(region, stack.shape, strict=False))
+        for part, n in zip(region, stack.shape, strict=False)
+    )
     if not inside:
-        raise ValueError(f"region={region} does not lie inside an image of shape {stack.shape} (axes {stack.axes}); "
-                         "give one non-empty slice per axis.")
-    full = tuple(slice(part.start or 0, n if part.stop is None else part.stop)
-                 for part, n in zip(region, stack.shape, strict=True))
+        raise ValueError(
+            f"region={region} does not lie inside an image of shape {stack.shape} (axes {stack.axes}); "
+            "give one non-empty slice per axis."
+        )
+    full = tuple(
+        slice(part.start or 0, n if part.stop is None else part.stop)
+        for part, n in zip(region, stack.shape, strict=True)
+    )
     axis = stack.channel_axis
     if axis is not None and (full[axis].start, full[axis].stop) != (0, stack.shape[axis]):
-        raise ValueError(f"a region takes every channel; axis {axis} (C) must be slice(0, {stack.shape[axis]}).")
+        raise ValueError(
+            f"a region takes every channel; axis {axis} (C) must be slice(0, {stack.shape[axis]})."
+        )
     return full
 
 
 def tile_shape(restorer: Restorer, stack: Stack) -> tuple[int, ...]:
-    """Return the window size of a run: about 1 million pixels, larger where the halo would cost more than the window."""
+    """Return the window size of a run: about 1 million pixels, larger where the halo would cost more."""
     geometry, ndim = restorer.geometry(), restorer.spatial_ndim
     shape = stack.field_shape(ndim)
     if geometry.halo is None:
         return shape
     side = round(TILE_PIXELS ** (1 / ndim))
-    return tuple(min(n, -(-max(side, 4 * h) // m) * m) for n, h, m in zip(shape, geometry.halo, geometry.multiple, strict=True))
+    return tuple(
+        min(n, -(-max(side, 4 * h) // m) * m)
+        for n, h, m in zip(shape, geometry.halo, geometry.multiple, strict=True)
+    )
 
 
 def windows(restorer: Restorer, stack: Stack, region: Region) -> Iterator[Region]:
@@ -65,13 +76,17 @@ def windows(restorer: Restorer, stack: Stack, region: Region) -> Iterator[Region
     for axis, n in zip(stack.spatial_axes(ndim), tile_shape(restorer, stack), strict=True):
         size[axis] = n
     for window in blocks([part.stop - part.start for part in region], size):
-        yield tuple(slice(part.start + w.start, part.start + w.stop) for part, w in zip(region, window, strict=True))
+        yield tuple(
+            slice(part.start + w.start, part.start + w.stop) for part, w in zip(region, window, strict=True)
+        )
 
 
 def source_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
     """Return the part of the array that holds every pixel that a region needs."""
     box = list(region)
-    for axis, index in zip(stack.spatial_axes(restorer.spatial_ndim), _needed(restorer, stack, region), strict=True):
+    for axis, index in zip(
+        stack.spatial_axes(restorer.spatial_ndim), _needed(restorer, stack, region), strict=True
+    ):
         box[axis] = slice(int(index.min()), int(index.max()) + 1)
     return tuple(box)
 
@@ -95,8 +110,13 @@ def restore_region(plan: Plan, stack: Stack, region: Region | None = None) -> Ar
     """
     region = checked_region(region, stack)
     box = source_box(plan.restorer, stack, region)
-    return restored_box(plan, _frame(stack), _finite_box(stack, box, plan.restorer.spatial_ndim),
-                        np.asarray(stack.array[region]), region)
+    return restored_box(
+        plan,
+        _frame(stack),
+        _finite_box(stack, box, plan.restorer.spatial_ndim),
+        np.asarray(stack.array[region]),
+        region,
+    )
 
 
 def restored_box(plan: Plan, frame: Stack, box_values: Array, original: Array, region: Region) -> Array:
@@ -133,7 +153,7 @@ def restored_box(plan: Plan, frame: Stack, box_values: Array, original: Array, r
 
 
 def lazily_restored(plan: Plan, stack: Stack) -> Any:
-    """Return a dask array of the restored stack; each block reads only its own part of the input and the halo."""
+    """Return a dask array of the restored stack; each block reads only its part of the input and the halo."""
     import dask.array as da
     from dask.delayed import delayed
 
@@ -151,7 +171,7 @@ def lazily_restored(plan: Plan, stack: Stack) -> Any:
 
 
 def to_noise_units(values: Float, noise: NoiseModel, color: bool) -> Float:
-    """Return a field (C, *spatial) on the scale where its noise has variance 1, colour as opponent channels."""
+    """Return a field (C, *spatial) scaled to noise of variance 1, colour as opponent channels."""
     z = noise.forward(values).astype(np.float32, copy=False)
     return to_opponent(z) if color else z
 
@@ -174,7 +194,7 @@ def mixes_color(restorer: Restorer, stack: Stack) -> bool:
 
 
 def filled(values: Array, spatial: int) -> Array:
-    """Return float values with the non-finite ones replaced by the nearest finite one along the last `spatial` axes.
+    """Return values with the non-finite ones replaced by the nearest finite one along the last `spatial` axes.
 
     A plane without any finite value is filled with zeros.
     """
@@ -215,7 +235,10 @@ def _inner(restorer: Restorer, stack: Stack, region: Region) -> tuple[slice, ...
     """Return the place of a region's pixels in its grown window, for a field (C, *spatial)."""
     window, shape = _window(stack, restorer, region), stack.field_shape(restorer.spatial_ndim)
     grown = restorer.geometry().grown(window, shape)
-    return (slice(None), *(slice(w.start - g.start, w.stop - g.start) for w, g in zip(window, grown, strict=True)))
+    return (
+        slice(None),
+        *(slice(w.start - g.start, w.stop - g.start) for w, g in zip(window, grown, strict=True)),
+    )
 
 
 def _finite_box(stack: Stack, box: Region, ndim: int) -> Array:
@@ -226,7 +249,8 @@ def _finite_box(stack: Stack, box: Region, ndim: int) -> Array:
     spatial = stack.spatial_axes(ndim)
     planes = tuple(slice(None) if axis in spatial else part for axis, part in enumerate(box))
     return _filled_axes(np.asarray(stack.array[planes]), spatial)[
-        tuple(box[axis] if axis in spatial else slice(None) for axis in range(len(box)))]
+        tuple(box[axis] if axis in spatial else slice(None) for axis in range(len(box)))
+    ]
 
 
 def _filled_axes(values: Array, spatial: Sequence[int]) -> Array:
@@ -254,7 +278,9 @@ def _output_chunks(restorer: Restorer, stack: Stack) -> list[tuple[int, ...]]:
     chunks = [tuple(int(n) for n in sizes) for sizes in stack.array.chunks]
     if stack.channel_axis is not None:
         chunks[stack.channel_axis] = (stack.shape[stack.channel_axis],)
-    for axis, least in zip(stack.spatial_axes(restorer.spatial_ndim), tile_shape(restorer, stack), strict=True):
+    for axis, least in zip(
+        stack.spatial_axes(restorer.spatial_ndim), tile_shape(restorer, stack), strict=True
+    ):
         if max(chunks[axis]) < least:
             n = stack.shape[axis]
             step = -(-least // max(chunks[axis])) * max(chunks[axis])

@@ -13,13 +13,17 @@ from .let import Let
 from .shrinkage import Shrinkage
 from .wiener import EmpiricalWiener
 
-NAMED: MappingProxyType[str, Restorer] = MappingProxyType({
-    "wavelet": Shrinkage(transform=StationaryWavelet(), rule=Soft(), threshold=Bayes()),
-    "let": Let(),
-    "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
-    "dct-wiener": EmpiricalWiener(),
-})
-PRESETS: MappingProxyType[str, str] = MappingProxyType({"fast": "dct", "balanced": "dct-wiener", "best": "dct-wiener"})
+NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
+    {
+        "wavelet": Shrinkage(transform=StationaryWavelet(), rule=Soft(), threshold=Bayes()),
+        "let": Let(),
+        "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
+        "dct-wiener": EmpiricalWiener(),
+    }
+)
+PRESETS: MappingProxyType[str, str] = MappingProxyType(
+    {"fast": "dct", "balanced": "dct-wiener", "best": "dct-wiener"}
+)
 
 
 def named(name: str) -> Restorer:

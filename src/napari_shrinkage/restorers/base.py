@@ -1,7 +1,8 @@
 """What a restorer is: a choice of numbers that turns noisy unit-variance fields into restored ones.
 
-Convention: a restorer works on the extended domain of its `geometry` and leaves the border's pixels in place; the engine
-extends, cuts windows and crops. `apply` is the reference, in torch, differentiable; `build` returns what the engine calls.
+Convention: a restorer works on the extended domain of its `geometry` and leaves the border's pixels in
+place; the engine extends, cuts windows and crops. `apply` is the reference, in torch, differentiable;
+`build` returns what the engine calls.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from ..methods import Method
 from ..stack import Float, Geometry
-from ..transforms.base import Coefficients, Transform, extended
+from ..transforms.base import Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT, shrink_patches
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Restorer(Method):
 
 
 def through(transform: Transform, shrink: Shrink, x: Tensor, *guides: Tensor) -> Tensor:
-    """Analyse `x` and its guides (B, C, *domain), shrink, and synthesise; patch by patch where no gradient is wanted."""
+    """Analyse `x` and its guides (B, C, *domain), shrink, synthesise; by patches where no gradient is wanted."""
     import torch
 
     if isinstance(transform, SlidingDCT) and not torch.is_grad_enabled():
@@ -77,9 +78,3 @@ def on_device(restorer: Restorer, device: str, correlation: Autocorrelation | No
             return restorer.apply(field, correlation)[0].cpu().numpy()
 
     return restored
-
-
-def restored_field(restorer: Restorer, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
-    """Extend fields (B, C, *spatial) at their border, apply a resolved restorer, and crop."""
-    geometry = restorer.geometry()
-    return geometry.cropped(restorer.apply(extended(z, geometry), correlation), tuple(z.shape[-restorer.spatial_ndim:]))  # type: ignore[no-any-return]

@@ -1,7 +1,8 @@
-"""SURE-LET: a shrinkage function per band that is a linear expansion of thresholds, its weights solved without a target.
+"""SURE-LET: a linear expansion of thresholds for each band, its weights solved without a target.
 
-Convention: the weights are the exact minimiser of Stein's unbiased risk in the image domain (a small linear system), so
-there is no threshold to choose. Applying them is a pointwise map between analysis and synthesis.
+Convention: the weights are the exact minimiser of Stein's unbiased risk in the image domain (a small linear
+system), so there is no threshold to choose. Applying them is a pointwise map between analysis and
+synthesis.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ SOLVE_PIXELS = 2**20
 class Let(Restorer):
     """Linear expansion of thresholds on the bands of a wavelet, with weights from Stein's unbiased risk.
 
-    Each band's coefficients c (in units of their noise) become a1 c + a2 c (1 - exp(-(c / 3)^8)); all weights are
-    solved together for the smallest unbiased estimate of the image's squared error.
+    Each band's coefficients c (in units of their noise) become a1 c + a2 c (1 - exp(-(c / 3)^8)); all
+    weights are solved together for the smallest unbiased estimate of the image's squared error.
 
     Parameters
     ----------
@@ -59,9 +60,13 @@ class Let(Restorer):
         if self.weights is not None:
             return self.replace(transform=transform)
         part = sample.part(SOLVE_PIXELS)
-        per_channel = [solved_weights(transform, part.tensor()[:, [c]], sample.correlation) for c in range(part.channels)]
+        per_channel = [
+            solved_weights(transform, part.tensor()[:, [c]], sample.correlation) for c in range(part.channels)
+        ]
         keys = per_channel[0]
-        return self.replace(transform=transform, weights={key: sum((w[key] for w in per_channel), ()) for key in keys})
+        return self.replace(
+            transform=transform, weights={key: sum((w[key] for w in per_channel), ()) for key in keys}
+        )
 
     def geometry(self) -> Geometry:
         """Return the transform's geometry."""
@@ -70,7 +75,9 @@ class Let(Restorer):
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Map the coefficients of extended fields (B, C, *domain); differentiable."""
         gains = self.transform.noise_gain(correlation)
-        return self.transform.synthesis(self.transform.analysis(z).map(lambda band: self._mapped(band, gains[band.key])))
+        return self.transform.synthesis(
+            self.transform.analysis(z).map(lambda band: self._mapped(band, gains[band.key]))
+        )
 
     def _mapped(self, band: Band, gain: float) -> Tensor:
         assert self.weights is not None, "resolve before apply"
@@ -80,7 +87,7 @@ class Let(Restorer):
 
 
 def expansion(c: Tensor, gain: float) -> tuple[Tensor, Tensor]:
-    """Return the two elementary functions of coefficients with noise std `gain`: c, and c with the small ones removed."""
+    """Return the elementary functions of coefficients with noise std `gain`: c, and c without its small values."""
     decay = (-((c / (REACH * gain)) ** STEEPNESS).clamp_max(50)).exp()
     return c, c * (1 - decay)
 
@@ -92,11 +99,14 @@ def expansion_slopes(c: Tensor, gain: float) -> tuple[Tensor, Tensor]:
     return c.new_ones(c.shape), 1 - decay + STEEPNESS * scaled * decay
 
 
-def solved_weights(transform: Transform, z: Tensor, correlation: Autocorrelation | None) -> dict[str, tuple[float, ...]]:
+def solved_weights(
+    transform: Transform, z: Tensor, correlation: Autocorrelation | None
+) -> dict[str, tuple[float, ...]]:
     """Solve the weights of one channel (B, 1, *spatial) by Stein's unbiased risk in the image domain.
 
-    With F_k the image of elementary function k, and r what the coarse band alone leaves of the image, the weights solve
-    (F_k . F_l) a = F_k . r - d_k, where the divergence d_k sums the function's slopes, each weighted by `own_responses`.
+    With F_k the image of elementary function k, and r what the coarse band alone leaves of the image, the
+    weights solve (F_k . F_l) a = F_k . r - d_k, where the divergence d_k sums the function's slopes, each
+    weighted by `own_responses`.
     """
     import torch
 
@@ -105,7 +115,10 @@ def solved_weights(transform: Transform, z: Tensor, correlation: Autocorrelation
     extension = z[0, 0].numel() / _domain_pixels(transform, coefficients.shape)
     images, divergences = [], []
     for band in coefficients.details():
-        functions, slopes = expansion(band.data, gains[band.key]), expansion_slopes(band.data, gains[band.key])
+        functions, slopes = (
+            expansion(band.data, gains[band.key]),
+            expansion_slopes(band.data, gains[band.key]),
+        )
         for values, slope in zip(functions, slopes, strict=True):
             images.append(_image_of(transform, coefficients, band.key, values).flatten())
             divergences.append(responses[band.key] * extension * slope.double().sum())
@@ -119,22 +132,27 @@ def solved_weights(transform: Transform, z: Tensor, correlation: Autocorrelation
 
 
 def own_responses(transform: Transform, correlation: Autocorrelation | None) -> dict[str, float]:
-    """Return, per detail band, the covariance of a coefficient's noise with its own contribution to the image.
+    """Return, per detail band, the covariance of a coefficient's noise with its own part of the image.
 
-    For an orthonormal transform and white noise it is 1; in general it is <a, R s> with the analysis function a, the
-    synthesis function s and the noise covariance R, read off the response to a unit coefficient.
+    For an orthonormal transform and white noise it is 1; in general it is <a, R s> with the analysis
+    function a, the synthesis function s and the noise covariance R, read off the response to a unit
+    coefficient.
     """
     import torch
 
     geometry = transform.geometry()
     assert geometry.halo is not None
     reach = 0 if correlation is None else max(correlation.array.shape)
-    shape = tuple(-(-(4 * h + 4 * reach + 16) // m) * m for h, m in zip(geometry.halo, geometry.multiple, strict=True))
+    shape = tuple(
+        -(-(4 * h + 4 * reach + 16) // m) * m for h, m in zip(geometry.halo, geometry.multiple, strict=True)
+    )
     zero = transform.analysis(torch.zeros((1, 1, *shape)))
     return {band.key: _own_response(transform, zero, band.key, correlation) for band in zero.details()}
 
 
-def _own_response(transform: Transform, zero: Coefficients, key: str, correlation: Autocorrelation | None) -> float:
+def _own_response(
+    transform: Transform, zero: Coefficients, key: str, correlation: Autocorrelation | None
+) -> float:
     import torch
     from scipy.ndimage import correlate
 
@@ -150,12 +168,16 @@ def _own_response(transform: Transform, zero: Coefficients, key: str, correlatio
 
 def _with_only(coefficients: Coefficients, key: str, data: Tensor) -> Coefficients:
     """Return coefficients whose every band is zero but one."""
-    bands = tuple(Band(band.subband, data if band.key == key else band.data.new_zeros(()).expand_as(band.data))
-                  for band in coefficients.bands)
+    bands = tuple(
+        Band(band.subband, data if band.key == key else band.data.new_zeros(()).expand_as(band.data))
+        for band in coefficients.bands
+    )
     return Coefficients(bands, coefficients.shape)
 
 
-def _image_of(transform: Transform, coefficients: Coefficients, key: str | None, data: Tensor | None) -> Tensor:
+def _image_of(
+    transform: Transform, coefficients: Coefficients, key: str | None, data: Tensor | None
+) -> Tensor:
     """Return the image of one band's new data alone, or of the coarse band when there is no key."""
     import torch
 

@@ -1,7 +1,7 @@
 """Shrinkage: go to a domain where the image is sparse, shrink what looks like noise, come back.
 
-Convention: thresholds are multiples of each coefficient's own noise std, which follows from the transform and the
-noise's autocorrelation; the rule decides what happens around the threshold.
+Convention: thresholds are multiples of each coefficient's own noise std, which follows from the transform
+and the noise's autocorrelation; the rule decides what happens around the threshold.
 """
 
 from __future__ import annotations
@@ -45,15 +45,18 @@ class Shrinkage(Restorer):
     threshold : ThresholdSelector
         How the threshold of each band is chosen, in multiples of the noise.
     spins : int
-        Circular shifts per axis that are averaged (cycle spinning) for a decimated transform; 1 shifts nothing.
+        Circular shifts per axis that are averaged (cycle spinning) for a decimated transform; 1 shifts
+        nothing.
     weights : {"sparsity", "uniform"}
-        How overlapping patches of a block transform are averaged: by 1 / (number of coefficients kept), or equally.
+        How overlapping patches of a block transform are averaged: by 1 / (number of coefficients kept), or
+        equally.
 
     References
     ----------
-    Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81, 1994, doi:10.1093/biomet/81.3.425.
-    Coifman, Donoho, "Translation-invariant de-noising", 1995, doi:10.1007/978-1-4612-2544-7_9 (cycle spinning).
-    Yaroslavsky, Egiazarian, Astola, "Transform domain image restoration methods", 2001, doi:10.1117/12.424970 (sliding DCT).
+    Donoho, Johnstone, "Ideal spatial adaptation by wavelet shrinkage", Biometrika 81, 1994,
+    doi:10.1093/biomet/81.3.425. Coifman, Donoho, "Translation-invariant de-noising", 1995,
+    doi:10.1007/978-1-4612-2544-7_9 (cycle spinning). Yaroslavsky, Egiazarian, Astola, "Transform domain
+    image restoration methods", 2001, doi:10.1117/12.424970 (sliding DCT).
     """
 
     transform: Transform = StationaryWavelet()
@@ -80,18 +83,22 @@ class Shrinkage(Restorer):
         halo = tuple(h + m for h, m in zip(inner.halo, inner.multiple, strict=True))
         if inner.border == "periodic":
             return replace(inner, halo=halo)
-        return replace(inner, halo=halo, margin=tuple(p + m for p, m in zip(inner.margin, inner.multiple, strict=True)))
+        return replace(
+            inner, halo=halo, margin=tuple(p + m for p, m in zip(inner.margin, inner.multiple, strict=True))
+        )
 
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Shrink the coefficients of extended fields (B, C, *domain); differentiable."""
         gains = self.transform.noise_gain(correlation)
-        shifts = self._shifts() or [(0,) * self.spatial_ndim]
+        shifts = self._shifts()
+        if not shifts:
+            return self._shrunk(z, gains)
         axes = tuple(range(-self.spatial_ndim, 0))
-        total = 0
+        total = z * 0
         for shift in shifts:
             back = tuple(-s for s in shift)
-            total = total + self._shrunk(z.roll(shift, axes), gains).roll(back, axes)  # type: ignore[assignment]
-        return total / len(shifts)  # type: ignore[return-value]
+            total = total + self._shrunk(z.roll(shift, axes), gains).roll(back, axes)
+        return total / len(shifts)
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return the fused CPU kernel where there is one for these choices, else `apply` in torch."""
@@ -133,13 +140,20 @@ class Shrinkage(Restorer):
 
 def has_kernel(transform: Transform) -> bool:
     """Whether the fused CPU kernels cover this transform: square blocks of a covered size at every pixel."""
-    return isinstance(transform, SlidingDCT) and transform.ndim == 2 and transform.stride == 1 and transform.size in FUSED_SIZES
+    return (
+        isinstance(transform, SlidingDCT)
+        and transform.ndim == 2
+        and transform.stride == 1
+        and transform.size in FUSED_SIZES
+    )
 
 
 def coefficient_stds(transform: SlidingDCT, correlation: Autocorrelation | None) -> Float:
     """Return the noise std of every coefficient of a plane's block, (size, size)."""
     gains = transform.noise_gain(correlation)
-    return np.asarray([gains[band.key] for band in transform.subbands()], np.float32).reshape(transform.size, transform.size)
+    return np.asarray([gains[band.key] for band in transform.subbands()], np.float32).reshape(
+        transform.size, transform.size
+    )
 
 
 def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, threads: int) -> Apply:
@@ -152,13 +166,21 @@ def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, th
     uniform = restorer.weights == "uniform"
 
     def thresholds(channel: int) -> Float:
-        multiples = [_of_channel(restorer.threshold.select(band, 1.0), channel) if band.detail else 0.0
-                     for band in transform.subbands()]
+        multiples = [
+            _of_channel(restorer.threshold.select(band, 1.0), channel) if band.detail else 0.0
+            for band in transform.subbands()
+        ]
         return stds * np.asarray(multiples, np.float32).reshape(stds.shape)
 
     def restored(z: Float) -> Float:
-        return np.stack([hard_threshold(plane, transform.size, thresholds(channel), uniform_weights=uniform, threads=threads)
-                         for channel, plane in enumerate(z)])
+        return np.stack(
+            [
+                hard_threshold(
+                    plane, transform.size, thresholds(channel), uniform_weights=uniform, threads=threads
+                )
+                for channel, plane in enumerate(z)
+            ]
+        )
 
     return restored
 

@@ -1,6 +1,7 @@
 """The empirical Wiener filter: attenuate each coefficient by what a first estimate says of its signal.
 
-Convention: the pilot is any other restorer; it sees the same extended field, so both stages share one geometry.
+Convention: the pilot is any other restorer; it sees the same extended field, so both stages share one
+geometry.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
 class EmpiricalWiener(Restorer):
     """Two stages: a pilot estimates the signal of each coefficient, a Wiener filter attenuates by it.
 
-    The attenuation of a coefficient is r^2 / (r^2 + mu v), with r the pilot's coefficient and v the noise variance
-    (seed 003, eq. 2.10).
+    The attenuation of a coefficient is r^2 / (r^2 + mu v), with r the pilot's coefficient and v the noise
+    variance (seed 003, eq. 2.10).
 
     Parameters
     ----------
@@ -44,7 +45,8 @@ class EmpiricalWiener(Restorer):
 
     References
     ----------
-    Ghael, Sayeed, Baraniuk, "Improved wavelet denoising via empirical Wiener filtering", 1997, doi:10.1117/12.292799.
+    Ghael, Sayeed, Baraniuk, "Improved wavelet denoising via empirical Wiener filtering", 1997,
+    doi:10.1117/12.292799.
     """
 
     pilot: Restorer = Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile())
@@ -54,11 +56,15 @@ class EmpiricalWiener(Restorer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.pilot, EmpiricalWiener):
-            raise ValueError("the pilot of a Wiener filter is a one-stage restorer; a Wiener filter as pilot gains nothing. "
-                             "Use a Shrinkage, or raise mu.")
+            raise ValueError(
+                "the pilot of a Wiener filter is a one-stage restorer; a second Wiener filter gains nothing. "
+                "Use a Shrinkage, or raise mu."
+            )
         if self.pilot.spatial_ndim != self.transform.ndim:
-            raise ValueError(f"the pilot restores {self.pilot.spatial_ndim} spatial axes together, the Wiener filter "
-                             f"{self.transform.ndim}; set the same ndim on both.")
+            raise ValueError(
+                f"the pilot restores {self.pilot.spatial_ndim} spatial axes together, the Wiener filter "
+                f"{self.transform.ndim}; set the same ndim on both."
+            )
 
     @property
     def spatial_ndim(self) -> int:
@@ -119,7 +125,11 @@ def _fused_wiener(restorer: EmpiricalWiener, correlation: Autocorrelation | None
 
     def restored(z: Float) -> Float:
         first = pilot(z)
-        return np.stack([empirical_wiener(noisy, estimate, transform.size, variances, threads=threads)
-                         for noisy, estimate in zip(z, first, strict=True)])
+        return np.stack(
+            [
+                empirical_wiener(noisy, estimate, transform.size, variances, threads=threads)
+                for noisy, estimate in zip(z, first, strict=True)
+            ]
+        )
 
     return restored

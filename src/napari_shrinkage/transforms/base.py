@@ -1,9 +1,9 @@
 """What a transform is: linear maps to sub-bands and back, and the noise that each sub-band receives.
 
-Every transform here is separable, so a basis function is one filter per axis and the noise variance of its coefficient
-follows from those filters and the noise's autocorrelation (seed 003, section 2.3.4.3). `analysis` and `synthesis` work
-on an extended domain (see `stack.Geometry`); `forward` and `inverse` extend and crop on their own. Tensors are (B, C, *spatial).
-torch is imported inside functions, when work begins.
+Every transform here is separable, so a basis function is one filter per axis and the noise variance of its
+coefficient follows from those filters and the noise's autocorrelation (seed 003, section 2.3.4.3).
+`analysis` and `synthesis` work on an extended domain (see `stack.Geometry`); `forward` and `inverse` extend
+and crop on their own. Tensors are (B, C, *spatial). torch is imported inside functions, when work begins.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ class Subband:
     Parameters
     ----------
     key : str
-        Unique name: "1/ad" (level 1, approximation along Y, detail along X) for wavelets, "3,5" (frequencies) for a DCT.
+        Unique name: "1/ad" (level 1, approximation along Y, detail along X) for wavelets, "3,5"
+        (frequencies) for a DCT.
     level : int
         Scale, 1 is the finest; 1 for every DCT coefficient.
     radius : float
@@ -80,7 +81,7 @@ class Band:
 
 @dataclass(frozen=True)
 class Coefficients:
-    """The coefficients of an image: a flat tuple of bands, and the spatial shape of the image they came from."""
+    """The coefficients of an image: a flat tuple of bands, and the spatial shape of that image."""
 
     bands: tuple[Band, ...]
     shape: tuple[int, ...]
@@ -146,7 +147,7 @@ class Transform(Method):
         Coefficients
             Its bands; `inverse` returns the image exactly.
         """
-        shape = tuple(x.shape[-self.ndim:])
+        shape = tuple(x.shape[-self.ndim :])
         return replace(self.analysis(extended(x, self.geometry())), shape=shape)
 
     def inverse(self, coefficients: Coefficients, weight: Tensor | None = None) -> Tensor:
@@ -162,7 +163,7 @@ def extended(x: Tensor, geometry: Geometry) -> Tensor:
     """Return a tensor (..., *spatial) on the whole domain of `geometry` (differentiable)."""
     import torch
 
-    shape = x.shape[-len(geometry.margin):]
+    shape = x.shape[-len(geometry.margin) :]
     for axis, index in enumerate(geometry.indices(geometry.domain(shape), shape), start=x.ndim - len(shape)):
         if not np.array_equal(index, np.arange(x.shape[axis])):
             x = x.index_select(axis, torch.from_numpy(index).to(x.device))
