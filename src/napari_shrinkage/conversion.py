@@ -99,6 +99,8 @@ def _values_only(values: Array, dtype: Any) -> Array:
 
 
 def _as_float(values: Array, dtype: np.dtype[Any]) -> tuple[Array, int]:
+    if np.can_cast(values.dtype, dtype):
+        return values.astype(dtype), 0
     largest = float(np.finfo(dtype).max)
     outside = np.isfinite(values) & (np.abs(values) > largest)
     clipped = int(np.count_nonzero(outside))

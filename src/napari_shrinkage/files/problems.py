@@ -54,13 +54,12 @@ def reading(path: Path, what: str) -> Iterator[None]:
     except FileProblem:
         raise
     except OSError as error:
-        raise FileProblem(f"{path} cannot be read: {_reason(error)}.") from error
+        reason = _reason(error) if error.errno else _damaged(what, error)
+        raise FileProblem(f"{path} cannot be read: {reason}.") from error
     except MemoryError as error:
         raise FileProblem(f"{path} cannot be read: it claims to be larger than the memory.") from error
     except DAMAGE as error:
-        raise FileProblem(
-            f"{path} cannot be read: it is damaged, incomplete or not a {what} ({_short(error)})."
-        ) from error
+        raise FileProblem(f"{path} cannot be read: {_damaged(what, error)}.") from error
 
 
 @contextmanager
@@ -135,7 +134,13 @@ def _remove(path: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
-    return REASONS.get(error.errno or 0) or error.strerror or _short(error)
+    if error.errno is None:  # a library wrote less than it was asked to
+        return f"the disk is full, or a limit was reached ({_short(error)})"
+    return REASONS.get(error.errno) or error.strerror or _short(error)
+
+
+def _damaged(what: str, error: BaseException) -> str:
+    return f"it is damaged, incomplete or not a {what} ({_short(error)})"
 
 
 def _short(error: BaseException) -> str:

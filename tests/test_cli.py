@@ -1,0 +1,347 @@
+"""The command line: many files, voxel size and record kept, one clear line and exit code 2 on bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+import napari_shrinkage as ns
+from napari_shrinkage import files
+from napari_shrinkage.cli import main
+from napari_shrinkage.cli.demo import quality
+from napari_shrinkage.restorers import NAMED, PRESETS
+from napari_shrinkage.samples import photograph
+
+FAST = ["--method", "dct", "--set", "transform.stride=4", "--threads", "1"]
+
+
+def noisy(*shape: int, sigma: float = 5) -> np.ndarray:
+    return (
+        100 + 40 * np.sin(np.arange(shape[-1]) / 9) + sigma * np.random.default_rng(0).standard_normal(shape)
+    ).astype("f4")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a z-stack, a photograph and a damaged file."""
+    stack = ns.Stack(noisy(3, 64, 80).astype(np.uint16), "ZYX", (0.5, 0.2, 0.1), ("micrometer",) * 3)
+    files.write(tmp_path / "cells.ome.tif", stack)
+    files.write(tmp_path / "cat.png", ns.Stack(noisy(48, 64, 3).astype(np.uint8), "YXC"))
+    (tmp_path / "bad.tif").write_bytes((tmp_path / "cells.ome.tif").read_bytes()[:3000])
+    return tmp_path
+
+
+def run(*arguments: object) -> int:
+    return main(["run", *map(str, arguments)])
+
+
+def test_a_file_is_denoised_as_the_api_does_and_keeps_grid_and_record(folder, capsys):
+    out = folder / "out.ome.tif"
+    assert run(folder / "cells.ome.tif", "-o", out, *FAST) == 0
+    result, source = files.read(out), files.read(folder / "cells.ome.tif")
+    assert (result.axes, result.units) == (source.axes, source.units)
+    assert result.spacing == pytest.approx(source.spacing)
+    record = files.read_record(out)
+    assert record is not None
+    restorer = NAMED["dct"].replace(transform=ns.SlidingDCT(stride=4))
+    expected = ns.restore(source.array, restorer, noise=record.plans[0].noise, axes="ZYX", threads=1)
+    np.testing.assert_allclose(result.array, expected, atol=1e-4)
+    assert result.array.dtype == np.float32
+    assert f"{folder / 'cells.ome.tif'} -> {out}" in capsys.readouterr().out
+
+
+def test_many_files_go_into_a_folder_and_bad_ones_do_not_stop_the_others(folder, capsys):
+    names = [folder / name for name in ("bad.tif", "none.tif", "cells.ome.tif", "cat.png")]
+    assert run(*names, "-o", folder / "out", *FAST) == 2
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["cat.png", "cells.ome.tif"]
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 2
+    assert "bad.tif cannot be read: it is damaged" in lines[0]
+    assert "there is no file" in lines[1]
+    assert files.read(folder / "out" / "cat.png").array.dtype == np.uint8
+
+
+def test_a_pattern_names_the_outputs(folder):
+    pattern = str(folder / "new" / "{name}_denoised.ome.zarr")
+    assert run(folder / "cells.ome.tif", folder / "cat.png", "-o", pattern, *FAST) == 0
+    assert sorted(p.name for p in (folder / "new").iterdir()) == [
+        "cat_denoised.ome.zarr",
+        "cells_denoised.ome.zarr",
+    ]
+    assert files.read(folder / "new" / "cat_denoised.ome.zarr").axes == "YXC"
+
+
+def test_same_dtype_rounds_clips_and_says_so(folder, capsys):
+    bright = np.clip(noisy(64, 64, sigma=40) + 120, 0, 255).astype(np.uint8)
+    files.write(folder / "bright.tif", ns.Stack(bright))
+    out = folder / "out.tif"
+    assert (
+        run(folder / "bright.tif", "-o", out, "--dtype", "same", "--noise", "40", "--method", "wavelet") == 0
+    )
+    assert files.read(out).array.dtype == np.uint8
+    printed = capsys.readouterr().out
+    record = files.read_record(out)
+    assert record is not None
+    clipped = [message for message in record.messages if "were clipped" in message]
+    assert all(message in printed for message in clipped)
+
+
+def test_a_recipe_file_and_a_results_record_repeat_the_numbers(folder):
+    source = folder / "cells.ome.tif"
+    restorer = ns.Shrinkage(transform=ns.Wavelet(wavelet="db2", levels=2))
+    ns.save_recipe(ns.Recipe.of(restorer, ns.Gaussian(4.0), device="cpu", threads=1), folder / "recipe.json")
+    assert run(source, "-o", folder / "a.ome.tif", "--recipe", folder / "recipe.json") == 0
+    assert run(source, "-o", folder / "b.ome.tif", "--recipe", folder / "a.ome.tif") == 0
+    np.testing.assert_array_equal(
+        files.read(folder / "a.ome.tif").array, files.read(folder / "b.ome.tif").array
+    )
+    record = files.read_record(folder / "b.ome.tif")
+    assert record is not None
+    assert record.plans[0].noise == ns.Gaussian((4.0,))
+
+
+def test_set_and_noise_change_the_recipe(folder):
+    assert (
+        run(
+            folder / "cat.png",
+            "-o",
+            folder / "o.tif",
+            *FAST,
+            "--set",
+            "threshold=ratio",
+            "--set",
+            "threshold.r=2.5",
+            "--noise",
+            "4,5,6",
+        )
+        == 0
+    )
+    record = files.read_record(folder / "o.tif")
+    assert record is not None
+    assert record.plans[0].restorer.threshold == ns.Ratio(r=2.5)
+    assert record.plans[0].noise == ns.Gaussian((4.0, 5.0, 6.0))
+    assert record.plans[0].threads == 1
+
+
+def test_a_registered_restorer_can_be_named(folder):
+    assert (
+        run(folder / "cat.png", "-o", folder / "o.tif", "--method", "shrinkage", "--set", "transform=wavelet")
+        == 0
+    )
+    record = files.read_record(folder / "o.tif")
+    assert record is not None
+    assert isinstance(record.plans[0].restorer.transform, ns.Wavelet)
+
+
+def test_lazy_input_is_streamed_to_the_same_pixels(folder):
+    stack = ns.Stack(noisy(3, 40, 50), "TYX")
+    files.write(folder / "movie.ome.zarr", stack)
+    assert run(folder / "movie.ome.zarr", "-o", folder / "out.ome.zarr", *FAST, "--noise", "5") == 0
+    out = files.read(folder / "out.ome.zarr")
+    expected = ns.restore(
+        stack.array, NAMED["dct"].replace(transform=ns.SlidingDCT(stride=4)), noise=5, axes="TYX"
+    )
+    np.testing.assert_allclose(np.asarray(out.array), expected, atol=1e-3)
+
+
+BAD = {
+    "unknown method": (["--method", "nope"], "unknown method 'nope'"),
+    "bound": (["--method", "dct", "--set", "transform.size=99"], "SlidingDCT.size=99: expected"),
+    "unknown parameter": (["--set", "transform.foo=1"], "has no parameter 'foo'"),
+    "malformed set": (["--set", "transform"], "expected PATH=VALUE"),
+    "negative noise": (["--noise=-1"], "sigma=-1.0"),
+    "noise no number": (["--noise", "much"], "expected a number"),
+    "channels": (["--noise", "1,2"], "has 2 values; the image has 1 channels"),
+    "axes": (["--axes", "YX"], "does not fit an array"),
+    "device": (["--device", "toaster"], "expected auto, cpu"),
+    "threads": (["--threads", "0"], "expected at least 1"),
+    "missing recipe": (["--recipe", "none.json"], "none.json"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_arguments_are_one_line_and_exit_code_2(folder, capsys, case):
+    arguments, words = BAD[case]
+    assert run(folder / "cells.ome.tif", "-o", folder / "out.tif", *arguments) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert not (folder / "out.tif").exists()
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("{", "not valid JSON"), ("[]", "a recipe is a JSON object"),
+    ('{"steps": [{"restorer": {"method": "restorer/nope"}}]}', "restorer/nope"),
+    ('{"steps": [{"restorer": {"method": "restorer/shrinkage", "spins": "many"}}]}', "spins"),
+    ('{"steps": [{"restorer": {"method": "rule/soft"}}]}', "where a restorer is expected"),
+])  # fmt: skip
+def test_bad_recipes_are_one_line(folder, capsys, content, words):
+    (folder / "recipe.json").write_text(content)
+    assert run(folder / "cells.ome.tif", "-o", folder / "out.tif", "--recipe", folder / "recipe.json") == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
+
+
+@pytest.mark.parametrize(("inputs", "output", "words"), [
+    (["cells.ome.tif"], "cells.ome.tif", "over itself"),
+    (["cells.ome.tif"], "", "over itself"),
+    (["cells.ome.tif", "cat.png"], "one.tif", "both be written"),
+    (["cells.ome.tif"], "out.bmp", "unknown ending"),
+    (["cells.ome.tif"], "out.png", "one picture"),
+    (["cells.ome.tif"], "cat.png", "exists already"),
+    (["recipe.json"], "out.tif", "unknown ending"),
+])  # fmt: skip
+def test_outputs_that_make_no_sense_are_refused(folder, capsys, inputs, output, words):
+    before = {p: p.stat().st_mtime_ns for p in folder.iterdir()}
+    (folder / "recipe.json").touch()
+    before[folder / "recipe.json"] = (folder / "recipe.json").stat().st_mtime_ns
+    assert run(*(folder / name for name in inputs), "-o", folder / output, "--method", "dct") == 2
+    assert words in capsys.readouterr().err
+    assert {p: p.stat().st_mtime_ns for p in folder.iterdir()} == before
+
+
+def test_unfitting_images_are_errors_that_name_the_file(folder, capsys):
+    files.write(folder / "tiny.tif", ns.Stack(np.ones((1, 1), np.float32)))
+    np.save(folder / "empty.npy", np.ones((0, 4)))
+    np.save(folder / "nan.npy", np.full((32, 32), np.nan))
+    np.save(folder / "flat.npy", np.full((32, 32), 7.0))
+    code = run(
+        *(folder / n for n in ("tiny.tif", "empty.npy", "nan.npy", "flat.npy")), "-o", folder / "out", *FAST
+    )
+    said = capsys.readouterr()
+    assert code == 2
+    assert any("empty.npy" in line and "empty" in line for line in said.err.splitlines())
+    np.testing.assert_array_equal(files.read(folder / "out" / "flat.npy").array, 7)
+    for name in ("tiny.tif", "nan.npy"):
+        assert (folder / "out" / name).exists() or name in said.err
+
+
+def test_nothing_but_one_line_for_missing_arguments(capsys):
+    for arguments in (
+        [],
+        ["run"],
+        ["run", "a.tif"],
+        ["fly"],
+        ["run", "a.tif", "-o", "b.tif", "--dtype", "text"],
+    ):
+        assert main(arguments) == 2
+        assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert main(["--help"]) == 0
+    assert main(["--version"]) == 0
+    assert ns.__version__ in capsys.readouterr().out
+
+
+def test_methods_lists_every_name_parameter_and_bound(capsys):
+    assert main(["methods"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for name in (
+        *NAMED,
+        *PRESETS,
+        "stationary-wavelet",
+        "tanh-hard",
+        "per-band",
+        "size_z = auto",
+        "of at least 4",
+    ):
+        assert name in text
+    assert main(["methods", "dct"]) == 0
+    assert "Sliding DCT" in capsys.readouterr().out
+    assert main(["methods", "firm"]) == 0
+    assert "firm" in capsys.readouterr().out
+    assert main(["methods", "nope"]) == 2
+
+
+def test_estimate_prints_sigma_and_verdict(folder, capsys):
+    assert main(["estimate", str(folder / "cells.ome.tif"), str(folder / "bad.tif")]) == 2
+    said = capsys.readouterr()
+    assert "cells.ome.tif: sigma " in said.out
+    sigma = float(said.out.split("sigma ")[1].split()[0].strip(".,"))
+    assert sigma == pytest.approx(5, rel=0.1)
+    assert "bad.tif" in said.err
+
+
+def test_the_demo_improves_every_sample_and_writes_pictures(tmp_path, capsys):
+    assert main(["demo", "-o", str(tmp_path / "demo"), "--no-window", "--threads", "2"]) == 0
+    rows = [
+        line.split()
+        for line in capsys.readouterr().out.splitlines()[1:]
+        if line[:1].isalpha() or line.startswith(" ")
+    ]
+    psnr: dict[str, list[float]] = {}
+    for row in rows:
+        if row[0] in ("photograph", "fluorescence"):
+            values = psnr.setdefault(row[0], [])
+        if row[0] in ("photograph", "fluorescence", "fast", "balanced"):
+            values.append(float(row[-2]))
+    assert set(psnr) == {"photograph", "fluorescence"}
+    for noisy_value, *denoised in psnr.values():
+        assert len(denoised) == 2
+        assert min(denoised) > noisy_value + 6
+    names = {p.name for p in (tmp_path / "demo").iterdir()}
+    for sample in psnr:
+        assert {f"{sample}-before.png", f"{sample}-fast.png", f"{sample}-balanced-method-noise.png"} <= names
+    assert iio.imread(tmp_path / "demo" / "photograph-fast.png").shape == (300, 451, 3)
+    removed = iio.imread(tmp_path / "demo" / "fluorescence-balanced-method-noise.png")
+    assert removed.mean() == pytest.approx(128, abs=2)
+
+
+def test_quality_is_that_of_scikit_image():
+    from skimage.metrics import peak_signal_noise_ratio
+
+    sample = photograph()
+    expected = peak_signal_noise_ratio(sample.truth, sample.noisy.array.astype(np.float32), data_range=255)
+    assert quality(sample, sample.noisy.array)[0] == pytest.approx(expected)
+    assert quality(sample, sample.truth)[1] == pytest.approx(1)
+
+
+def test_the_installed_command_runs_without_a_display_and_without_qt(folder):
+    script = Path(sys.executable).with_name("napari-shrinkage")
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    out = folder / "out.ome.tif"
+    code = "import sys; from napari_shrinkage.cli import main; code = main(sys.argv[1:]);"
+    code += "assert not {'qtpy', 'napari', 'torch'} & sys.modules.keys(), sys.modules.keys(); sys.exit(code)"
+    for command in ([str(script)], [sys.executable, "-c", code]):
+        arguments = [
+            "run",
+            str(folder / "cells.ome.tif"),
+            "-o",
+            str(out),
+            "--method",
+            "dct",
+            "--threads",
+            "1",
+            "--overwrite",
+        ]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        assert files.read_record(out) is not None
+    done = subprocess.run(
+        [str(script), "run", str(folder / "bad.tif"), "-o", str(out)], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_interrupting_leaves_nothing(folder, monkeypatch, capsys):
+    def interrupted(*_args: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_shrinkage.cli.batch.run", interrupted)
+    before = sorted(p.name for p in folder.iterdir())
+    assert run(folder / "cells.ome.tif", "-o", folder / "out.tif") == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert sorted(p.name for p in folder.iterdir()) == before
+
+
+def test_a_record_is_json_that_names_the_input_file(folder):
+    assert run(folder / "cells.ome.tif", "-o", folder / "out.ome.zarr", *FAST) == 0
+    attributes = json.loads((folder / "out.ome.zarr" / "zarr.json").read_text())["attributes"]
+    assert attributes["napari_shrinkage"]["record"]["input"]["source"] == str(folder / "cells.ome.tif")
