@@ -158,6 +158,7 @@ def test_several_steps_run_one_after_the_other() -> None:
     chained = ns.drain(ns.run(ns.Recipe((first, second)), ns.Stack(STACK[0])))
     alone = ns.restore(ns.restore(STACK[0], first.restorer, first.noise), second.restorer, second.noise)
     np.testing.assert_array_equal(chained.stack.array, alone)
+    np.testing.assert_array_equal(ns.restore(STACK[0], ns.Recipe((first, second))), alone)
     assert len(chained.record.plans) == 2
 
 

@@ -18,7 +18,7 @@ from .stack import Stack
 
 def restore(
     image: Any,
-    method: str | Restorer = "balanced",
+    method: str | Restorer | Recipe = "balanced",
     noise: NoiseModel | float | None = None,
     axes: str | None = None,
     device: str = "auto",
@@ -30,7 +30,7 @@ def restore(
     ----------
     image : array_like, dask array or napari Image layer
         Any real type and any number of axes; values are neither clipped nor rescaled.
-    method : str or Restorer
+    method : str, Restorer or Recipe
         A short name ("wavelet", "let", "dct", "dct-wiener"), a preset ("fast", "balanced", "best") or a
         method value.
     noise : NoiseModel or float, optional
@@ -69,7 +69,9 @@ def restore(
         return restored_layer(image, recipe_of(method, noise, device, threads), axes)
     stack = Stack(image, axes or "")
     recipe = recipe_of(method, noise, device, threads)
-    return restored(resolve(recipe.steps[0], stack, device, threads), stack)
+    for step in recipe.steps:
+        stack = stack.with_array(restored(resolve(step, stack, recipe.device, recipe.threads), stack))
+    return stack.array
 
 
 def estimate_noise(image: Any, model: str | NoiseEstimator = "auto", axes: str | None = None) -> Gaussian:
@@ -109,6 +111,10 @@ def recipe_of(
 ) -> Recipe:
     """Return the recipe of what `restore` was asked for."""
     if isinstance(method, Recipe):
+        if noise is not None:
+            raise ValueError(
+                "a recipe names its own noise; set it there, or pass the method without a recipe."
+            )
         return method
     restorer = named(method) if isinstance(method, str) else method
     if not isinstance(restorer, Restorer):
