@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import napari
 import numpy as np
 import pytest
 import tifffile
@@ -13,6 +14,7 @@ from napari.utils.notifications import notification_manager
 import napari_shrinkage as ns
 from napari_shrinkage import files
 from napari_shrinkage.gui import commands
+from napari_shrinkage.gui.demo_window import show_demo
 from napari_shrinkage.gui.layers import RECORD, record_of_layer, stack_of_layer
 from napari_shrinkage.samples import SAMPLES
 
@@ -230,3 +232,11 @@ def test_a_damaged_file_is_an_error_that_names_it(viewer, tmp_path):
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(files.FileProblem, match=r"bad\.ome\.tif cannot be read"):
         viewer.open(str(path), plugin=PLUGIN)
+
+
+def test_the_demo_shows_a_sample_with_the_widget_docked(viewer, monkeypatch):
+    monkeypatch.setattr(napari, "Viewer", lambda: viewer)
+    monkeypatch.setattr(napari, "run", lambda: None)
+    show_demo()
+    assert viewer.layers.selection.active.name == "Noisy photograph"
+    assert any("Shrinkage" in title for title in viewer.window.dock_widgets)

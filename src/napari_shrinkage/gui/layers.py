@@ -19,15 +19,9 @@ from ..tiles import Region, whole
 from .axes import layer_axes, overridden_axes
 
 RECORD = "napari_shrinkage"
-KEPT = (
+SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+LOOKS = (
     "rgb",
-    "scale",
-    "translate",
-    "rotate",
-    "shear",
-    "affine",
-    "units",
-    "axis_labels",
     "opacity",
     "blending",
     "colormap",
@@ -35,13 +29,11 @@ KEPT = (
     "gamma",
     "interpolation2d",
     "interpolation3d",
-    "rendering",
-    "depiction",
-    "iso_threshold",
-    "attenuation",
-    "projection_mode",
 )
+VOLUME = ("rendering", "depiction", "iso_threshold", "attenuation", "projection_mode")
+KEPT = (*SPATIAL, *LOOKS, *VOLUME)  # what a result takes over from its source
 LAZY_SIDE = 256
+DIVERGING = {"name": "blue black orange", "colors": [[0.35, 0.7, 1.0], [0.0, 0.0, 0.0], [1.0, 0.7, 0.3]]}
 LayerData = tuple[Any, dict[str, Any], str]
 
 
@@ -163,7 +155,7 @@ def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
         **_placed(layer, result),
         "name": name,
         "rgb": False,
-        "colormap": "PiYG",
+        "colormap": DIVERGING,
     }
     limit = _reach(removed)
     attributes.update(
