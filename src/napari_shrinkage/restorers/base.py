@@ -60,7 +60,7 @@ class Restorer(Method):
 
 
 def through(transform: Transform, shrink: Shrink, x: Tensor, *guides: Tensor) -> Tensor:
-    """Analyse `x` and its guides (B, C, *domain), shrink, synthesise; by patches where no gradient is wanted."""
+    """Analyse `x` and its guides (B, C, *domain), shrink, synthesise; by patches where no gradient is due."""
     import torch
 
     if isinstance(transform, SlidingDCT) and not torch.is_grad_enabled():
