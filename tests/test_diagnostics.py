@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from napari_shrinkage.diagnostics import histogram, whiteness
 
 
@@ -40,7 +41,9 @@ def test_pixels_that_are_not_finite_are_left_out():
     assert found.pixels == np.isfinite(noise).sum()
 
 
-@pytest.mark.parametrize("nothing", [np.zeros((8, 8)), np.full((4, 4), np.nan), np.zeros((0, 5)), np.ones((1, 1))])
+@pytest.mark.parametrize(
+    "nothing", [np.zeros((8, 8)), np.full((4, 4), np.nan), np.zeros((0, 5)), np.ones((1, 1))]
+)
 def test_nothing_taken_away_is_said_so(nothing):
     assert "nothing" in whiteness(nothing).sentence()
 

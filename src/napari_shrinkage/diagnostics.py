@@ -107,7 +107,7 @@ def whiteness(method_noise: npt.ArrayLike) -> Whiteness:
 def _correlation(
     centred: npt.NDArray[np.float32], known: npt.NDArray[np.bool_], step: tuple[int, int], variance: float
 ) -> float | None:
-    """Return the mean product of pixels `step` apart in units of the variance, None where there is no such pair."""
+    """Return the mean product of pixels `step` apart over the variance, None where there is no such pair."""
     first, second = _pair(centred.shape[1:], step)
     pairs = known[first] & known[second]
     number = int(pairs.sum())

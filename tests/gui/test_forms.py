@@ -52,7 +52,9 @@ def test_no_label_is_cut_in_a_dock(qtbot, value):
     assert form.minimumSizeHint().width() <= DOCK_WIDTH
 
 
-@pytest.mark.parametrize("value", [*NAMED.values(), Shrinkage(rule=Firm(ratio=1.2345678901), threshold=Ratio(r=2.7182818284))])
+@pytest.mark.parametrize(
+    "value", [*NAMED.values(), Shrinkage(rule=Firm(ratio=1.2345678901), threshold=Ratio(r=2.7182818284))]
+)
 def test_another_value_of_the_same_form_comes_back_exactly(qtbot, value):
     form = MethodForm(Shrinkage())
     qtbot.addWidget(form)
@@ -168,3 +170,11 @@ def test_the_size_of_a_block_is_a_slider_and_a_number(qtbot):
     assert not isinstance(editor, MethodEditor)
     editor.findChild(QSlider).setValue(11)
     assert form.value.size == 11
+
+
+def test_a_spin_box_that_is_only_visited_keeps_every_digit(qtbot):
+    editor = editor_for(next(p for p in parameters(Ratio) if p.name == "r"))
+    qtbot.addWidget(editor)
+    editor.setValue(2.718281828459045)
+    editor.findChild(QDoubleSpinBox).interpretText()
+    assert editor.value == 2.718281828459045

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+
 from napari_shrinkage.engine import Progress
 from napari_shrinkage.gui.jobs import Job, described
 

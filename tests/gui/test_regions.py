@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Shapes
+
 from napari_shrinkage.gui.layers import stack_of_layer
 from napari_shrinkage.gui.regions import (
     box_sides,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from ..diagnostics import Whiteness, whiteness
@@ -59,7 +60,7 @@ class Wipe(QObject):
         return self._part.layer
 
     def start(self, after: Any) -> None:
-        """Wipe over a layer, from the middle of it (or from where the line was)."""
+        """Wipe over a layer, from the middle of the view (or from where the line was)."""
         axes = displayed_axes(self._viewer, after)
         again = self._after is after
         if not again:
@@ -68,7 +69,7 @@ class Wipe(QObject):
             after.events.data.connect(self._cut)
             after.visible = False
         if not again or not self._inside(axes):
-            self.guide.position = layer_shape(after)[axes[-1]] / 2 - 0.5
+            self.guide.position = self._middle(axes)
         self._cut()
 
     def stop(self) -> None:
@@ -93,6 +94,13 @@ class Wipe(QObject):
         self.stop()
         self._part.close()
         self.guide.close()
+
+    def _middle(self, axes: tuple[int, ...]) -> float:
+        """Return the middle of the view along the last displayed axis, inside the layer."""
+        point = np.array(self._viewer.dims.point, float)
+        point[list(self._viewer.dims.displayed[-2:])] = self._viewer.scene.camera.center[-2:]
+        place = self._after.world_to_data(point)[axes[-1]]
+        return float(np.clip(place, 0, layer_shape(self._after)[axes[-1]] - 1))
 
     def _inside(self, axes: tuple[int, ...]) -> bool:
         return -0.5 <= self.guide.position <= layer_shape(self._after)[axes[-1]] - 0.5
@@ -121,6 +129,10 @@ class Wipe(QObject):
             layer = Image(cut, name=f"after: {after.name}", multiscale=False, **(appearance(after) | place))
             self._part.put(layer, above=after)
             self._follower.follow(after, layer)
+            return
+        in_memory = isinstance(layer.data, np.ndarray) and isinstance(cut, np.ndarray)
+        if in_memory and layer.data.shape == cut.shape and np.may_share_memory(layer.data, cut):
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
             return
         layer.data = cut
         layer.translate = place["translate"]
@@ -178,8 +190,6 @@ class MethodNoise:
 
 def _tested(values: Any) -> Any:
     """Return at most `TESTED` pixels' worth of planes, evenly spread, in memory."""
-    import numpy as np
-
     planes = math.prod(values.shape[:-2])
     most = max(TESTED // math.prod(values.shape[-2:]), 1)
     if planes <= most:

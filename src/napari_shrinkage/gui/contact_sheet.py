@@ -188,7 +188,7 @@ class ContactSheet(QDialog):
 
 
 def as_image(values: Array, layer: Any, content: Content) -> QImage:
-    """Return a restored region as a picture with the layer's contrast, gamma and colormap, at whole-number magnification."""
+    """Return a restored region as a picture with the layer's looks, at whole-number magnification."""
     shown = np.squeeze(shown_values(values, layer))
     if layer.rgb:
         colors = shown[..., :3] if shown.dtype.kind == "f" else shown[..., :3] / np.iinfo(shown.dtype).max

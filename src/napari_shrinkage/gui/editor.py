@@ -61,7 +61,7 @@ def narrow_combo() -> QComboBox:
 
 
 def row_label(text: str) -> QLabel:
-    """Return the label of a row of a panel; all are as wide as the longest, so that the fields stand in line."""
+    """Return the label of a panel's row; all have one width, so that the fields stand in line."""
     label = QLabel(text)
     label.setMinimumWidth(LABEL_WIDTH)
     return label

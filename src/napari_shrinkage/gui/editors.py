@@ -99,7 +99,7 @@ def written_text(value: Any) -> str:
 
 
 def editor_for(parameter: Parameter, owner: str = "") -> Editor:
-    """Return the editor of a plain (not nested) parameter of the method class named `owner`, chosen by its type."""
+    """Return the editor of a plain (not nested) parameter of the method class named `owner`."""
     if parameter.choices:
         return ChoiceEditor(parameter)
     if parameter.type is bool:

@@ -300,7 +300,7 @@ def method_combo(classes: list[type[Method]]) -> QComboBox:
 
 
 def spelled(parameter: Parameter) -> str:
-    """Return the label of a field: its name in words, and a unit that is too long to stand behind the number."""
+    """Return the label of a field: its name in words, and a unit too long to stand behind the number."""
     words = SPELLED.get(parameter.name) or parameter.name.replace("_", " ").capitalize()
     long = parameter.unit and not short_unit(parameter)
     return f"{words} ({parameter.unit})" if long else words

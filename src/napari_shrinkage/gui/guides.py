@@ -36,6 +36,7 @@ class Guide(QObject):
         self._layer: Any = None
         self._axes: tuple[int, ...] = ()
         viewer.mouse_drag_callbacks.append(self._drag)
+        viewer.scene.camera.events.zoom.connect(self._thin)
 
     @property
     def visible(self) -> bool:
@@ -49,13 +50,14 @@ class Guide(QObject):
 
     def close(self) -> None:
         """Take the guide out for good."""
+        self._viewer.scene.camera.events.zoom.disconnect(self._thin)
         self._temporary.close()
         self._forget()
         if self._drag in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._drag)
 
     def grips(self, at: Array, reach: Array) -> bool:
-        """Whether a point (data coordinates along the displayed axes) is near enough to take hold of the guide."""
+        """Whether a point (data coordinates, displayed axes) is near enough to take hold of the guide."""
         raise NotImplementedError
 
     def drag_to(self, start: Array, now: Array) -> None:
@@ -75,7 +77,7 @@ class Guide(QObject):
         self._layer, self._axes = layer, axes
         points = np.tile(np.asarray(current_index(self._viewer, layer), float), (len(corners), 1))
         points[:, list(axes)] = corners
-        width = LINE * float(self._pixel(layer, axes).mean())
+        width = self._width()
         if self._temporary.layer is None:
             shapes = Shapes(
                 [points],
@@ -93,8 +95,17 @@ class Guide(QObject):
         shapes = self._temporary.layer
         if not np.array_equal(shapes.data[0], points):
             shapes.data = [points]
-        if shapes.edge_width[0] != width:
-            shapes.edge_width = [width]
+        self._thin()
+
+    def _width(self) -> float:
+        """Return the width of the line in data coordinates."""
+        return LINE * float(self._pixel(self._layer, self._axes).mean())
+
+    def _thin(self, event: Any = None) -> None:
+        """Keep the line as thin on the screen as it was, however far the user zooms."""
+        shapes = self._temporary.layer
+        if shapes is not None and shapes.edge_width[0] != self._width():
+            shapes.edge_width = [self._width()]
 
     def _pixel(self, layer: Any, axes: tuple[int, ...]) -> Array:
         """Return the size of a screen pixel in data coordinates along the displayed axes."""

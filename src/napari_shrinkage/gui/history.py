@@ -1,4 +1,4 @@
-"""The settings that were used before: back and forward through them, and the last ones again in the next session.
+"""The settings that were used before: back and forward, and the last ones again in the next session.
 
 Convention: settings are a `Recipe`; the file is the JSON that `save_recipe` writes, so any recipe file can
 take its place. Where napari keeps no settings (NAPARI_CONFIG is empty), none are kept here either.

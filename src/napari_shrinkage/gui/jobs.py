@@ -22,7 +22,7 @@ from ..engine import Progress
 from ..noise import NoiseWarning
 
 Work = Generator[Progress, None, Any]
-# What data and machines can do to us: shown as a message. Anything else is a defect, which napari reports in full.
+# What data and machines can do to us: a message. Anything else is a defect, which napari reports in full.
 EXPECTED = (
     ValueError,
     TypeError,

@@ -1,4 +1,4 @@
-"""The fused kernels' first compilation, kept out of the user's way: torch serves previews until they are ready.
+"""The fused kernels' first compilation, out of the user's way: torch serves previews until they are ready.
 
 Convention: compiling takes a while, once per machine, and later sessions read the kernels from disk. It runs
 in a daemon thread; previews take the torch reference meanwhile, which gives the same pixels, and runs wait

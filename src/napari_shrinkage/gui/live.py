@@ -1,4 +1,4 @@
-"""The live preview as a panel sees it: it follows the view, the sliders and the method, and draws where it looks.
+"""The live preview as a panel sees it: it follows view, sliders and method, and shows where it looks.
 
 Convention: what is previewed is the visible part of the current plane; when more than a million pixels are in
 view, a box of that size is, which the user moves by dragging its outline.

@@ -1,4 +1,4 @@
-"""The row that says what noise a method is told of: the estimate, with what it is worth, or the user's own number.
+"""The row that says what noise a method is told of: the estimate and its worth, or the user's own number.
 
 Convention: `value` is None for "estimate it", else the noise model. The estimate is shown when a plan brought
 it.
@@ -22,7 +22,7 @@ AUTO, OWN, TAKEN = "Estimated", "Own sigma", "From the Noise widget"
 
 
 class NoiseRow(QWidget):
-    """A choice between the estimate, an own standard deviation, and the model that was kept with the layer."""
+    """A choice between the estimate, an own standard deviation, and the model kept with the layer."""
 
     changed = Signal()
 

@@ -22,7 +22,7 @@ from .messages import MessageLine
 from .noise_row import in_short
 from .plots import HistogramPlot
 from .progress import ProgressRow
-from .source import SourceRow
+from .source import SourceRow, itself
 
 PLOTTED = 2**21  # pixels that the histogram counts, at most
 COLORS = ("Red", "Green", "Blue")
@@ -48,14 +48,14 @@ class NoiseWidget(QWidget):
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.viewer = viewer
+        self.viewer: Any = itself(viewer)
         self.measured: Measurement | None = None
-        self.source = SourceRow(viewer)
+        self.source = SourceRow(self.viewer)
         self.estimator = MethodEditor(Parameter(name="estimator", type=NoiseEstimator, default=FlatBlocks()))
         self.estimator.setValue(FlatBlocks())
         self.numbers, self.verdict = QLabel(), QLabel()
         self.verdict.setWordWrap(True)
-        self.plot = HistogramPlot(viewer)
+        self.plot = HistogramPlot(self.viewer)
         self.use_button = QPushButton("Use for this layer")
         self.use_button.setToolTip("Keep this noise with the layer; the Shrinkage widget takes it over")
         self.forget_button = QPushButton("Forget")

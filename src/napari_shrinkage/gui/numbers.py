@@ -18,6 +18,7 @@ from .editor import Editor
 STEPS = 400  # of a slider
 DECADES = 100.0  # a range this wide gets a logarithmic slider
 LARGEST = 2**31 - 1
+WIDTH = 84  # pixels of a spin box
 LONGEST_SUFFIX = 3  # characters of a unit that stands behind its number
 
 
@@ -31,7 +32,7 @@ class NumberSpin(QDoubleSpinBox):
         self.setSuffix(f" {suffix}" if suffix else "")
         self.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
         self.setKeyboardTracking(False)
-        self.setFixedWidth(76 + 7 * len(self.suffix()))
+        self.setFixedWidth(WIDTH + 7 * len(self.suffix()))
 
     def textFromValue(self, value: float) -> str:
         """Return five significant digits."""
@@ -39,6 +40,8 @@ class NumberSpin(QDoubleSpinBox):
 
     def valueFromText(self, text: str | None) -> float:
         """Read any number, with a decimal point or comma, plain or scientific."""
+        if text == self.textFromValue(self.value()) + self.suffix():
+            return self.value()  # not typed: the text shows less than the value
         number = (text or "").removesuffix(self.suffix()).replace(",", ".")
         try:
             return float(number)
@@ -108,10 +111,9 @@ class SliderScale:
             exact = self.offset + low * (high / low) ** part
         else:
             exact = self.low + part * (self.high - self.low)
-        digits = 2 - math.floor(
-            math.log10((self.high - self.low) if not self.logarithmic else max(abs(exact), 1e-9))
-        )
-        return min(max(round(exact, digits), self.low), self.high)
+        size = max(abs(exact), 1e-9) if self.logarithmic else self.high - self.low
+        rounded: float = round(exact, 2 - math.floor(math.log10(size)))
+        return min(max(rounded, self.low), self.high)
 
     def position(self, value: float) -> int:
         """Return the position nearest to a value."""
@@ -137,7 +139,7 @@ class IntEditor(Editor):
         self._spin.setKeyboardTracking(False)
         unit = short_unit(parameter)
         self._spin.setSuffix(f" {unit}" if unit else "")
-        self._spin.setFixedWidth(76 + 7 * len(self._spin.suffix()))
+        self._spin.setFixedWidth(WIDTH + 7 * len(self._spin.suffix()))
         self._spin.setRange(low, high)
         short = high - low <= STEPS
         self._slider.setVisible(short)

@@ -79,7 +79,7 @@ class TemporaryLayer:
 
 
 def placement(layer: Any, start: Sequence[int]) -> dict[str, Any]:
-    """Return scale, translate, ... that put an array's pixel 0 over full-resolution pixel `start` of a layer."""
+    """Return scale, translate, ... that put an array's first pixel over pixel `start` of a layer."""
     shift = np.asarray(layer.data_to_world(start[: layer.ndim]))
     return {
         "scale": layer.scale,

@@ -39,7 +39,7 @@ from .progress import ProgressRow
 from .results import Results
 from .running import run_all
 from .shortcuts import bind_shortcuts, is_before_key, release_shortcuts
-from .source import SourceRow
+from .source import SourceRow, itself
 from .target import Target, TargetRow
 
 
@@ -56,6 +56,7 @@ class Panel(QWidget):
 
     def __init__(self, viewer: Any, editor: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        viewer = itself(viewer)
         self.viewer = viewer
         self.editor = editor
         self.source = SourceRow(viewer)

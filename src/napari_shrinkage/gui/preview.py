@@ -192,15 +192,19 @@ class PreviewLayer(QObject):
             or layer.rgb != source.rgb
         ):
             self.hide()
-            fresh = Image(values, name=f"preview: {source.name}", **(appearance(source) | place))
+            fresh = Image(values.copy(), name=f"preview: {source.name}", **(appearance(source) | place))
             self._temporary.put(fresh, above=source)
             self._follower.follow(source, fresh)
             self._source = source
             return
-        for key in ("scale", "translate", "rotate", "shear", "affine"):
-            if not np.array_equal(np.asarray(getattr(layer, key)), np.asarray(place[key])):
-                setattr(layer, key, place[key])
-        layer.data = values
+        moved = _moved(layer, place)
+        if not moved and layer.data.shape == values.shape and layer.data.dtype == values.dtype:
+            layer.data[...] = values  # several times faster than new data: size, place and thumbnail stay
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+            return
+        for key in moved:
+            setattr(layer, key, place[key])
+        layer.data = values.copy()
 
     def hide(self) -> None:
         """Take the layer out."""
@@ -217,3 +221,11 @@ class PreviewLayer(QObject):
         self._follower.stop()
         self._source = None
         self.closed_by_user.emit()
+
+
+def _moved(layer: Any, place: dict[str, Any]) -> list[str]:
+    """Return the spatial attributes in which a layer is not where it shall be."""
+    keys = ("scale", "translate", "rotate", "shear", "affine")
+    return [
+        key for key in keys if not np.array_equal(np.asarray(getattr(layer, key)), np.asarray(place[key]))
+    ]

@@ -37,7 +37,7 @@ def layer_shape(layer: Any) -> tuple[int, ...]:
 
 
 def visible_region(viewer: Any, layer: Any, stack: Stack) -> Region | None:
-    """Return the part of the current plane that the canvas shows, or None when it shows nothing of the layer."""
+    """Return the part of the current plane that the canvas shows, or None when it shows none of it."""
     axes, region = displayed_axes(viewer, layer), list(current_plane(viewer, layer, stack))
     low, high = _view_in_data(viewer, layer)
     for axis in axes:

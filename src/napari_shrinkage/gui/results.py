@@ -1,4 +1,4 @@
-"""The layers that runs leave behind: the newest result of each image is replaced by the next one unless it was kept.
+"""The layers that runs leave behind: each result replaces the one before unless that was kept.
 
 Convention: a result lies directly above its source and keeps the looks that the user gave an earlier result.
 """
@@ -27,7 +27,7 @@ class Results:
         self._live: dict[int, tuple[Any, Any, Result]] = {}  # by source: source, its result layer, the result
 
     def put(self, source: Any, made: LayerData, result: Result) -> Any:
-        """Show a result: in the layer of the last one where that still stands, else in a new layer above the source."""
+        """Show a result: in the last one's layer if that still stands, else in a new one."""
         layer = self.layer_of(source)
         if layer is None or not _fits(layer, made):
             if layer is not None:

@@ -1,4 +1,4 @@
-"""The widget "Shrinkage": denoise an image by a method and its settings, with an exact preview and ways to compare."""
+"""The widget "Shrinkage": denoise an image, with an exact preview and ways to compare."""
 
 from typing import Any
 
@@ -39,8 +39,8 @@ class ShrinkageWidget(Panel):
         self._settled.setSingleShot(True)
         self._settled.setInterval(SETTLED_MS)
         self._settled.timeout.connect(self._note_settings)
-        self.wipe = Wipe(viewer, self)
-        self.method_noise = MethodNoise(viewer)
+        self.wipe = Wipe(self.viewer, self)
+        self.method_noise = MethodNoise(self.viewer)
         self.top.addLayout(self._history_row())
         self.bottom.addLayout(self._compare_row())
         self.bottom.addWidget(self.white)

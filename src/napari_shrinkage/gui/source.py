@@ -1,4 +1,4 @@
-"""Which image a widget works on: the layer, how its axes are read, and its content as long as it stays the same.
+"""Which image a widget works on: the layer, how its axes are read, and its content while it stays the same.
 
 Convention: this row owns the current `Content`. It makes a new one when another layer is chosen, the layer's
 pixels or scale change, or its axes are read differently, and says so by `changed`.
@@ -23,7 +23,7 @@ CONTENT_EVENTS = ("data", "scale", "axis_labels", "units")
 
 
 class SourceRow(QWidget):
-    """A combo box of the viewer's image layers, and a line that says how the axes of the chosen one are read."""
+    """A combo box of the viewer's image layers, and a line on how the axes of the chosen one are read."""
 
     changed = Signal()
     noise_kept = Signal()
@@ -114,7 +114,7 @@ class SourceRow(QWidget):
             self._chosen()
 
     def _follow_active(self, event: Any = None) -> None:
-        """Work on the layer that the user selects, unless it is a result that this package made from another one."""
+        """Work on the layer that the user selects, unless it is a result of ours."""
         active = self._viewer.layers.selection.active
         if active is not None and is_image(active) and "napari_shrinkage" not in active.metadata:
             self.choose(active)
@@ -135,7 +135,7 @@ class SourceRow(QWidget):
                 getattr(one.events.metadata, verb)(self._metadata_changed)
 
     def _renew(self, event: Any = None) -> None:
-        """Read the layer again, show how its axes are read now, and tell; other events than new data may change nothing."""
+        """Read the layer again, show how, and tell; events other than new data may change nothing."""
         old, self._content = self._content, None
         replaced = getattr(event, "type", "data") == "data"
         if not replaced and old is not None and same_grid(self.content, old):
@@ -183,9 +183,16 @@ def content_of(layer: Any, axes: str | None = None) -> Content:
     return Content(stack_of_layer(layer, axes))
 
 
+def itself(viewer: Any) -> Any:
+    """Return the viewer itself; a plugin may get a proxy, which never gives the same layer object twice."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
 def is_image(layer: Any) -> bool:
     """Whether a layer is an image that a user could want to restore."""
-    return getattr(layer, "_type_string", "") == "image" and not is_temporary(layer)
+    from napari.layers import Image
+
+    return isinstance(layer, Image) and not is_temporary(layer)
 
 
 def read_axes(stack: Stack) -> str:

@@ -30,7 +30,7 @@ TIPS = {
     PLANE: "The plane at the sliders' position.",
     RANGE: "Some planes along one axis, the first and the last included.",
     RECTANGLE: "The bounding box of a shape in a Shapes layer, in every plane.",
-    SELECTED: "Every image that is selected in the layer list, each with its own noise estimate and its own record.",
+    SELECTED: "Every image selected in the layer list, each with its own noise estimate and its own record.",
 }
 
 
@@ -143,10 +143,12 @@ class TargetRow(QWidget):
                 spin.setValue(value)
 
     def _refill_shapes(self, event: Any = None) -> None:
+        from napari.layers import Shapes
+
         old = self.shapes.currentData()
         self.shapes.clear()
         for layer in reversed(self._viewer.layers):
-            if getattr(layer, "_type_string", "") == "shapes" and not is_temporary(layer):
+            if isinstance(layer, Shapes) and not is_temporary(layer):
                 self.shapes.addItem(layer.name, layer)
         index = self.shapes.findData(old) if old is not None else -1
         if index >= 0:
@@ -176,7 +178,7 @@ class TargetRow(QWidget):
         shapes = self.shapes.currentData()
         if shapes is None or not len(shapes.data):
             raise ValueError(
-                "There is no rectangle yet. Add a Shapes layer, draw a rectangle over the image, and run again."
+                "There is no rectangle yet. Add a Shapes layer, draw one over the image, and run again."
             )
         chosen = max(shapes.selected_data, default=len(shapes.data) - 1)
         region = rectangle_region(shapes.data[chosen], shapes, layer, stack)

@@ -1,0 +1,97 @@
+"""How long the live preview takes from a change in the form to the picture on the screen.
+
+Run it with a display, for example `xvfb-run -a python benchmarks/preview.py`. A picture of 512 x 512 pixels
+is previewed as a whole; each round sets another threshold, waits until the new picture is in napari's layer
+and then drawn, and counts the time. Beside it stands the time of the restoration alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+
+import numpy as np
+
+SETTINGS = {"fast": "threshold.low", "balanced": "pilot.threshold.low", "best": "pilot.threshold.low"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--preset", default="balanced", choices=SETTINGS)
+    parser.add_argument("--color", action="store_true", help="take a colour photograph")
+    arguments = parser.parse_args()
+    os.environ.setdefault("NAPARI_CONFIG", "")
+    shown, drawn, alone = measured(arguments.preset, arguments.rounds, arguments.color)
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    kind = "colour" if arguments.color else "grey"
+    print(f"{arguments.preset}, 512 x 512, {kind}: median of {arguments.rounds}, ms")
+    print(f"  change to picture  {1e3 * statistics.median(shown):6.1f}   (fastest {1e3 * min(shown):.1f})")
+    print(f"  and to the screen  {1e3 * statistics.median(drawn):6.1f}   (fastest {1e3 * min(drawn):.1f})")
+    print(f"  restoration alone  {1e3 * statistics.median(alone):6.1f}   (fastest {1e3 * min(alone):.1f})")
+    print(f"  {os.cpu_count()} cores, load {load}")
+
+
+def measured(preset: str, rounds: int, color: bool) -> tuple[list[float], list[float], list[float]]:
+    """Return seconds per round: to the layer's new pixels, to the screen, and of the restoration alone."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_shrinkage.gui import kernels
+    from napari_shrinkage.gui.shrinkage_widget import ShrinkageWidget
+    from napari_shrinkage.restorers import named
+    from napari_shrinkage.tiles import restore_region
+
+    kernels._compile([8])
+    viewer = napari.Viewer(show=True)
+    viewer.window.resize(1280, 800)
+    viewer.add_image(photograph(color), name="photograph")
+    widget = ShrinkageWidget(viewer)
+    viewer.window.add_dock_widget(widget, name="Shrinkage")
+    wait_until(lambda: False, QApplication, 1.0)
+    viewer.scene.camera.zoom = 1
+    widget.editor.setValue(named(preset))
+    widget.preview_button.click()
+    wait_until(lambda: widget.live.last is not None, QApplication)
+    assert widget.live.last.values.shape[:2] == (512, 512), "the whole picture must be in view"
+    number = widget.editor.method.form.editor(SETTINGS[preset])
+    shown, drawn, alone = [], [], []
+    for i in range(rounds + 5):
+        before = widget.live.last
+        started = time.perf_counter()
+        number.setValue(2.0 + 0.01 * i)
+        wait_until(lambda: widget.live.last is not before, QApplication)  # noqa: B023
+        shown.append(time.perf_counter() - started)
+        QApplication.processEvents()  # draw it
+        drawn.append(time.perf_counter() - started)
+        wait_until(lambda: not widget.live.busy, QApplication)
+        started = time.perf_counter()
+        restore_region(widget.live.last.plan, widget.source.content.stack, widget.live.last.request.region)
+        alone.append(time.perf_counter() - started)
+    viewer.close()
+    return shown[5:], drawn[5:], alone[5:]
+
+
+def wait_until(true, application, most: float = 60.0) -> None:
+    """Run the event loop until something is true, or for `most` seconds."""
+    started = time.perf_counter()
+    while not true() and time.perf_counter() - started < most:
+        application.processEvents()
+        time.sleep(0.0005)
+
+
+def photograph(color: bool) -> np.ndarray:
+    """Return a photograph of 512 x 512 pixels with noise of std 25."""
+    from skimage.data import astronaut, camera
+
+    clean = (astronaut() if color else camera()).astype(np.float32)
+    noisy = clean + 25 * np.random.default_rng(0).standard_normal(clean.shape).astype(np.float32)
+    return np.clip(noisy, 0, 255).astype(np.uint8) if color else noisy
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""Wipe, method noise, preview box, contact sheet and the Noise widget, clicked in a real viewer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_shrinkage.gui.kept_noise import keep_noise, kept_noise
+from napari_shrinkage.gui.noise_widget import NoiseWidget
+from napari_shrinkage.gui.variants import grid, settings_of, variants
+from napari_shrinkage.methods import parameters
+from napari_shrinkage.noise import Gaussian
+from napari_shrinkage.restorers import NAMED
+from napari_shrinkage.thresholds import Ratio
+
+
+def click(qtbot, button):
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def drag(viewer, callback, *places):
+    """Drive a napari mouse callback from one world position over others."""
+    event = SimpleNamespace(button=1, type="mouse_press", position=places[0])
+    work = callback(viewer, event)
+    for place in places:
+        next(work, None)
+        event.type, event.position = "mouse_move", place
+    next(work, None)
+    event.type = "mouse_release"
+    next(work, None)
+
+
+@pytest.fixture
+def previewed(open_widget, noisy, qtbot, wait_for):
+    viewer, layer, widget = open_widget(noisy, contrast_limits=(0, 255))
+    click(qtbot, widget.preview_button)
+    wait_for(lambda: widget.live.last is not None)
+    return viewer, layer, widget
+
+
+def test_the_wipe_shows_before_on_the_left_and_after_on_the_right(previewed, qtbot, wait_for):
+    viewer, layer, widget = previewed
+    click(qtbot, widget.wipe_button)
+    after = widget.live.picture.layer
+    part = widget.wipe.part
+    assert not after.visible
+    column = round(widget.wipe.guide.position + 0.5)
+    assert np.array_equal(part.data, after.data[:, column:])
+    assert part.data_to_world((0, 0))[1] == after.data_to_world((0, column))[1]
+    middle = after.data_to_world((10, widget.wipe.guide.position))
+    drag(viewer, widget.wipe.guide._drag, middle, tuple(after.data_to_world((10, 30.2))))
+    assert np.array_equal(part.data, after.data[:, 31:])
+    qtbot.wait(50)
+    widget.wipe.guide._temporary.layer.visible = False
+    picture = viewer.export_figure(flash=False)[..., 0].astype(int)
+    rows, columns = widget.live.last.request.region
+    shown = np.array(layer.data)
+    shown[rows, columns.start + 31 : columns.stop] = after.data[:, 31:]
+    assert np.abs(picture - np.clip(shown, 0, 255)).max() <= 2
+    click(qtbot, widget.wipe_button)
+    assert after.visible
+    assert widget.wipe.part is None
+
+
+def test_the_wipe_goes_on_over_the_result_when_the_preview_is_switched_off(previewed, qtbot, wait_for):
+    _, layer, widget = previewed
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    click(qtbot, widget.wipe_button)
+    click(qtbot, widget.preview_button)
+    result = widget.results.layer_of(layer)
+    wait_for(lambda: widget.wipe.on and not result.visible)
+    assert np.shares_memory(widget.wipe.part.data, result.data)
+
+
+def test_the_method_noise_is_input_minus_result_and_is_tested(open_widget, noisy, qtbot, wait_for):
+    viewer, layer, widget = open_widget(noisy)
+    click(qtbot, widget.noise_button)
+    assert "run first" in widget.messages.text()
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    click(qtbot, widget.noise_button)
+    removed = viewer.layers["picture method noise"].data
+    assert np.allclose(removed, noisy - widget.results.layer_of(layer).data, atol=1e-4)
+    assert widget.white.isVisible()
+    assert "±" in widget.white.text()
+    click(qtbot, widget.noise_button)
+    assert "picture method noise" not in viewer.layers
+
+
+def test_the_preview_box_moves_by_its_outline_and_only_by_it(open_widget, noisy, qtbot, wait_for):
+    viewer, _, widget = open_widget(np.tile(noisy, (12, 12)))
+    widget.editor.names.setCurrentText("dct")
+    click(qtbot, widget.preview_button)
+    wait_for(lambda: widget.live.last is not None)
+    box = widget.live.box
+    first = widget.live.last.request.region
+    assert np.prod(widget.live.last.values.shape) <= 2**20
+    edge = (first[0].start, (first[1].start + first[1].stop) / 2)
+    drag(viewer, box._drag, edge, (edge[0] + 300, edge[1]))  # there is no room below: it stays in view
+    drag(viewer, box._drag, (600.0, 700.0), (0.0, 0.0))  # from its inside: pans, does not move
+    wait_for(lambda: not widget.live.busy)
+    moved = widget.live.last.request.region
+    assert moved[1] == first[1]
+    assert first[0].start <= moved[0].start <= first[0].start + 300
+    assert viewer.scene.camera.mouse_pan
+
+
+def test_a_contact_sheet_has_nine_exact_pictures_and_adopts_one(previewed, qtbot, wait_for):
+    _, _, widget = previewed
+    click(qtbot, widget.sheet_button)
+    sheet = widget.sheet
+    wait_for(lambda: not sheet.job.running)
+    assert len(sheet.restorers) == 9
+    assert len(set(map(repr, sheet.restorers))) == 9
+    assert widget.editor.value in sheet.restorers
+    assert all(not button.icon().isNull() for button in sheet.buttons)
+    chosen = sheet.restorers[2]
+    click(qtbot, sheet.buttons[2])
+    assert widget.editor.value == chosen
+    assert widget.editor.names.currentText() == "custom"
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_named_method_has_settings_to_compare(name):
+    settings = list(settings_of(NAMED[name]))
+    assert settings
+    for setting in settings:
+        methods, _ = grid(NAMED[name], setting, None, 3)
+        assert 1 <= len(methods) <= 9  # fewer where a value does not go with the rest
+        assert NAMED[name] in methods
+
+
+def test_variants_stay_within_bounds_and_hold_the_value():
+    parameter = parameters(Ratio)[0]
+    assert variants(parameter, 10.0, 3)[-1] == 10.0
+    assert min(variants(parameter, 0.0, 3)) == 0.0
+
+
+def test_the_noise_widget_measures_and_the_shrinkage_widget_takes_it_over(
+    open_widget, noisy, qtbot, wait_for
+):
+    viewer, layer, widget = open_widget(noisy)
+    measuring = NoiseWidget(viewer)
+    viewer.window.add_dock_widget(measuring, name="Noise")
+    wait_for(lambda: measuring.measured is not None)
+    sigma = measuring.measured.noise.sigma
+    assert sigma == pytest.approx(10, rel=0.15)
+    assert measuring.verdict.text()
+    assert measuring.measured.histograms[0].counts.sum() == noisy.size
+    click(qtbot, measuring.use_button)
+    assert widget.noise.value == measuring.measured.noise
+    assert kept_noise(layer) == Gaussian(sigma)
+    viewer.theme = "light"
+    click(qtbot, measuring.forget_button)
+    assert widget.noise.value is None
+    layer.data = np.full((40, 40), np.nan)
+    wait_for(lambda: not measuring.job.running)
+    assert measuring.messages.text()
+    viewer.window.remove_dock_widget(measuring)
+
+
+def test_a_kept_noise_that_cannot_be_read_counts_as_none():
+    layer = SimpleNamespace(metadata={"napari_shrinkage_noise": {"method": "noise/unknown"}, "other": 1})
+    assert kept_noise(layer) is None
+    keep_noise(layer, Gaussian(3.0))
+    assert kept_noise(layer) == Gaussian(3.0)
+    keep_noise(layer, None)
+    assert layer.metadata == {"other": 1}
