@@ -69,7 +69,7 @@ def test_files_of_another_kind_are_refused(tmp_path, ending, content):
                 read(path)
 
 
-def test_damage_inside_a_tiff_is_found_when_a_lazy_one_is_read(tmp_path):
+def test_damage_inside_a_tiff_is_found_when_it_is_read(tmp_path):
     path = files.write(tmp_path / "image.tif", SERIES, compression="zlib")
     data = bytearray(path.read_bytes())
     with tifffile.TiffFile(path) as file:
