@@ -170,3 +170,25 @@ def test_a_kept_noise_that_cannot_be_read_counts_as_none():
     assert kept_noise(layer) == Gaussian(3.0)
     keep_noise(layer, None)
     assert layer.metadata == {"other": 1}
+
+
+def test_an_additive_channel_is_shown_once_and_never_added_to_its_own_result(
+    open_widget, noisy, qtbot, wait_for
+):
+    _, layer, widget = open_widget(noisy, blending="additive", colormap="green")
+
+    def visible():
+        mine = (layer, widget.results.layer_of(layer), widget.live.picture.layer)
+        return [one is not None and one.visible for one in mine]
+
+    click(qtbot, widget.preview_button)
+    wait_for(lambda: widget.live.last is not None)
+    assert visible() == [False, False, True]
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    assert visible() == [False, False, True]
+    qtbot.keyPress(widget, Qt.Key.Key_B)
+    assert visible() == [True, False, False]
+    qtbot.keyRelease(widget, Qt.Key.Key_B)
+    click(qtbot, widget.preview_button)
+    assert visible() == [False, True, False]

@@ -17,7 +17,7 @@ from ..diagnostics import Whiteness, whiteness
 from ..engine import Result
 from .guides import WipeGuide
 from .layers import method_noise_layer
-from .overlays import Follower, TemporaryLayer, appearance, placement
+from .overlays import Follower, TemporaryLayer, appearance, placement, shines
 from .regions import displayed_axes, layer_shape
 
 TESTED = 2**24  # pixels that the whiteness test looks at, at most
@@ -126,7 +126,8 @@ class Wipe(QObject):
         place = placement(after, start)
         layer = self._part.layer
         if layer is None:
-            layer = Image(cut, name=f"after: {after.name}", multiscale=False, **(appearance(after) | place))
+            looks = appearance(after) | ({"blending": "translucent_no_depth"} if shines(after) else {})
+            layer = Image(cut, name=f"after: {after.name}", multiscale=False, **(looks | place))
             self._part.put(layer, above=after)
             self._follower.follow(after, layer)
             return

@@ -16,6 +16,7 @@ from ..stack import Array
 from ..tiles import Region
 
 TEMPORARY = "napari_shrinkage_temporary"
+SHINING = ("additive", "minimum", "multiplicative")  # blendings in which layers add up instead of covering
 FOLLOWED = ("contrast_limits", "gamma", "colormap", "interpolation2d")
 
 
@@ -107,6 +108,11 @@ def appearance(layer: Any) -> dict[str, Any]:
             "colormap": layer.colormap,
         }
     return looks
+
+
+def shines(layer: Any) -> bool:
+    """Whether a layer would shine through one that lies over it with the same blending."""
+    return str(layer.blending) in SHINING
 
 
 def starts(region: Region) -> tuple[int, ...]:

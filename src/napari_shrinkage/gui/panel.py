@@ -33,6 +33,7 @@ from .layers import result_layer
 from .live import LivePreview
 from .messages import MessageLine
 from .noise_row import NoiseRow
+from .overlays import shines
 from .preferences import preferred_device, preferred_threads
 from .preview import Preview
 from .progress import ProgressRow
@@ -130,6 +131,18 @@ class Panel(QWidget):
         result = self.results.layer_of(self.source.layer)
         if result is not None:
             result.visible = not before
+        self.show_one(before)
+
+    def show_one(self, before: bool = False) -> None:
+        """Show image, result or preview alone where their blending would add them up (additive channels)."""
+        layer = self.source.layer
+        if layer is None or not shines(layer) or layer not in self.viewer.layers:
+            return
+        preview, result = self.live.picture.layer, self.results.layer_of(layer)
+        shown = layer if before else (preview or result or layer)
+        for one in (layer, result, preview):
+            if one is not None:
+                one.visible = one is shown
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         """Show before while B is down."""
@@ -246,9 +259,12 @@ class Panel(QWidget):
 
     def _preview_toggled(self, on: bool) -> None:
         self.live.set_on(on)
+        if not on:
+            self.show_one()
 
     def _previewed(self, preview: Preview) -> None:
         self._show_plan(preview.plan, preview.request.noise)
+        self.show_one()
         if preview.substitute:
             self.device.setText("CPU: by torch while the fast kernel is being compiled (once per machine)")
 
@@ -275,6 +291,7 @@ class Panel(QWidget):
                 self._show_plan(result.record.plans[-1], self.noise.value)
         seconds = sum(result.record.seconds for _, result in made)
         self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
+        self.show_one()
         self.messages.say(" ".join([f"Done in {seconds:.2g} s.", *notes]))
 
     def _run_failed(self, message: str) -> None:

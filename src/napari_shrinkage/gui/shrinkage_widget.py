@@ -51,6 +51,13 @@ class ShrinkageWidget(Panel):
         self.wipe.lost.connect(lambda: QTimer.singleShot(0, self._wipe_lost))
         warm_up()
 
+    def show_one(self, before: bool = False) -> None:
+        """Leave the wipe its two sides: before, which is the image, and after, which it shows itself."""
+        if not self.wipe.on:
+            super().show_one(before)
+        elif self.source.layer is not None:
+            self.source.layer.visible = True
+
     def show_before(self, before: bool) -> None:
         """Show the image as it was for as long as a key is held."""
         if self.wipe.on:
@@ -145,8 +152,10 @@ class ShrinkageWidget(Panel):
             self.wipe_button.setChecked(False)
         elif on:
             self.wipe.start(after)
+            self.show_one()
         else:
             self.wipe.stop()
+            self.show_one()
 
     def _wipe_lost(self) -> None:
         """Go on with another layer that shows after, or switch the wipe off."""
