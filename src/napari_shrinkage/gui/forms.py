@@ -6,21 +6,17 @@ and tooltips all come from `methods.parameters`; nothing of a method is written 
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QStandardItemModel
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from ..methods import Method, Parameter, members, parameters
-from .editor import Editor, narrow_combo
+from .editor import Editor
 from .editors import TextEditor, editor_for, first_value
+from .fields import in_short, index_of, method_combo, spelled, tooltip
 from .folds import INDENT, Fold, WheelGuard, arrow, fold_button
-from .numbers import short_unit
-
-SPELLED = {"ndim": "Dimensions", "r": "Threshold"}  # field names that are symbols, in words
 
 
 class MethodForm(QWidget):
@@ -201,7 +197,7 @@ class MethodEditor(Editor):
     def _show(self) -> None:
         self._offer(type(self._value))
         with signals_blocked(self._combo):
-            self._combo.setCurrentIndex(_index_of(self._combo, type(self._value)))
+            self._combo.setCurrentIndex(index_of(self._combo, type(self._value)))
         if self.form is None:
             self.form = MethodForm(self._value, self.folded, self._without)
             inner = self.folded.layout()
@@ -217,7 +213,7 @@ class MethodEditor(Editor):
 
     def _offer(self, cls: type[Method]) -> None:
         """Add a class that the combo box lacks since it cannot be made from defaults."""
-        if _index_of(self._combo, cls) < 0:
+        if index_of(self._combo, cls) < 0:
             with signals_blocked(self._combo):
                 self._combo.addItem(cls.title, cls)
 
@@ -257,7 +253,7 @@ class AutoEditor(Editor):
     def show_resolved(self, value: Any) -> None:
         """Show what auto became, such as "auto (4)"."""
         self._resolved = value
-        self._box.setText("auto" if value is None or self._value is not None else f"auto ({_short(value)})")
+        self._box.setText("auto" if value is None or self._value is not None else f"auto ({in_short(value)})")
 
     def _show(self) -> None:
         auto = self._value is None
@@ -274,53 +270,3 @@ class AutoEditor(Editor):
 
     def _inner_changed(self) -> None:
         self._edited(self.inner.value)
-
-
-def method_combo(classes: list[type[Method]]) -> QComboBox:
-    """Return a combo box of methods, the advanced ones below a heading; item data is the class."""
-    combo = narrow_combo()
-    usable = [cls for cls in classes if _has_defaults(cls)]
-    for cls in [cls for cls in usable if not cls.advanced]:
-        combo.addItem(cls.title, cls)
-    advanced = [cls for cls in usable if cls.advanced]
-    if advanced:
-        combo.insertSeparator(combo.count())
-        combo.addItem("Advanced")
-        model = combo.model()
-        assert isinstance(model, QStandardItemModel)
-        heading = model.item(combo.count() - 1)
-        assert heading is not None
-        heading.setEnabled(False)
-    for cls in advanced:
-        combo.addItem(cls.title, cls)
-    for index in range(combo.count()):
-        cls = combo.itemData(index)
-        combo.setItemData(index, cls.summary() if cls else "", Qt.ItemDataRole.ToolTipRole)
-    return combo
-
-
-def spelled(parameter: Parameter) -> str:
-    """Return the label of a field: its name in words, and a unit too long to stand behind the number."""
-    words = SPELLED.get(parameter.name) or parameter.name.replace("_", " ").capitalize()
-    long = parameter.unit and not short_unit(parameter)
-    return f"{words} ({parameter.unit})" if long else words
-
-
-def tooltip(parameter: Parameter) -> str:
-    """Return the field's sentence and what values it takes, as rich text that wraps."""
-    expected = "" if parameter.role else f"<br><i>{parameter.expected()}</i>"
-    return f"<qt>{parameter.doc}{expected}</qt>"
-
-
-def _has_defaults(cls: type[Method]) -> bool:
-    return all(parameter.default is not dataclasses.MISSING for parameter in parameters(cls))
-
-
-def _index_of(combo: QComboBox, cls: type[Method]) -> int:
-    return next((i for i in range(combo.count()) if combo.itemData(i) is cls), -1)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return ", ".join(_short(item) for item in value) if isinstance(value, tuple) else str(value)

@@ -12,12 +12,7 @@ from typing import Any
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
-    QComboBox,
-    QFormLayout,
     QFrame,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -26,7 +21,7 @@ from qtpy.QtWidgets import (
 from ..engine import Result
 from ..noise import NoiseModel
 from ..recipe import Plan, Recipe, Step
-from .editor import row_label
+from .actions import Actions
 from .jobs import Job
 from .kept_noise import kept_noise, without_noise
 from .layers import result_layer
@@ -70,7 +65,9 @@ class Panel(QWidget):
         self.live = LivePreview(viewer, self)
         self.plan: Plan | None = None
         self._running: list[Target] = []
-        self._make_buttons()
+        self.actions_row = actions = Actions()
+        self.preview_button, self.run_button, self.keep_button = actions.preview, actions.run, actions.keep
+        self.output, self.device = actions.output, actions.device
         self._lay_out()
         self._connect()
         bind_shortcuts(self)
@@ -174,28 +171,6 @@ class Panel(QWidget):
         self.target.close_target()
         self.progress.close_activity()
 
-    def _make_buttons(self) -> None:
-        self.preview_button = QPushButton("Preview")
-        self.preview_button.setCheckable(True)
-        self.preview_button.setToolTip(
-            "Show what is in view as the run would make it, live (P). Hold B to see before."
-        )
-        self.run_button = QPushButton("Run")
-        self.run_button.setToolTip("Restore what is chosen under “Run on” (Ctrl+Enter)")
-        self.keep_button = QPushButton("Keep")
-        self.keep_button.setToolTip("Keep the last result: the next run adds a layer instead of replacing it")
-        self.keep_button.setEnabled(False)
-        self.output = QComboBox()
-        self.output.addItem("float32", "float32")
-        self.output.addItem("same as input", "same")
-        self.output.setToolTip(
-            "<qt>float32 keeps every restored value. “Same as input” rounds to the input's type and "
-            "counts the pixels that had to be clipped.</qt>"
-        )
-        self.device = QLabel("")
-        self.device.setWordWrap(True)
-        self.device.setToolTip("Where the work runs, and why there")
-
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)
@@ -206,14 +181,7 @@ class Panel(QWidget):
         layout.addWidget(_scrolled(self.editor), 1)
         layout.addWidget(self.noise)
         layout.addWidget(self.target)
-        output = QFormLayout()
-        output.setContentsMargins(0, 0, 0, 0)
-        output.addRow(row_label("Output"), self.output)
-        layout.addLayout(output)
-        buttons = QHBoxLayout()
-        for button, stretch in ((self.preview_button, 1), (self.run_button, 1), (self.keep_button, 0)):
-            buttons.addWidget(button, stretch)
-        layout.addLayout(buttons)
+        layout.addWidget(self.actions_row)
         self.bottom = QVBoxLayout()
         layout.addLayout(self.bottom)
         layout.addWidget(self.progress)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..methods import Method, Parameter, parameters, with_value
-from .forms import spelled
+from .fields import spelled
 
 STEP = 1.3  # factor from one number to the next
 
