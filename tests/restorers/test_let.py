@@ -88,3 +88,9 @@ def test_the_slopes_are_the_derivatives() -> None:
     for number, slope in enumerate(expansion_slopes(c, 1.3)):
         difference = (expansion(c + step, 1.3)[number] - expansion(c - step, 1.3)[number]) / (2 * step)
         torch.testing.assert_close(slope, difference, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sigma", [0.01, 0.05])
+def test_weak_noise_is_not_made_stronger(sigma: float) -> None:
+    image = PICTURE + sigma * np.random.default_rng(0).standard_normal(PICTURE.shape)
+    assert error(ns.restore(image, "let", noise=sigma)) < 1.01 * sigma**2

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 REACH = 3.0
 STEEPNESS = 8
 SOLVE_PIXELS = 2**20
+PART_PIXELS = 2**16
 
 
 @method("let", title="SURE-LET")
@@ -125,14 +126,26 @@ def solved_weights(
         for values in expansion(band.data, gain):
             images.append(_image_of(transform, band, values, coefficients.shape).flatten())
         divergences += [inside * gain**2 * s.double().sum() for s in expansion_slopes(band.data, gain)]
-    functions = torch.stack(images)
     coarse = coefficients.bands[-1]
     remainder = (z - _image_of(transform, coarse, coarse.data, coefficients.shape)).flatten()
-    gram = (functions @ functions.T).double()
-    target = (functions @ remainder).double() - torch.stack(divergences)
+    products = _inner_products(torch.stack([*images, remainder]))
+    gram, target = products[:-1, :-1], products[:-1, -1] - torch.stack(divergences)
     solution = torch.linalg.lstsq(gram, target[:, None], driver="gelsd", rcond=1e-10).solution[:, 0].tolist()
     keys = [band.key for band in coefficients.details()]
     return {key: (solution[2 * i], solution[2 * i + 1]) for i, key in enumerate(keys)}
+
+
+def _inner_products(rows: Tensor) -> Tensor:
+    """Return the products of all rows (K, N) with one another, summed in double precision, part by part.
+
+    Where the noise is weak the two functions of a band differ on few small coefficients only, and single
+    precision would not see the difference.
+    """
+    products = rows.new_zeros((len(rows), len(rows))).double()
+    for start in range(0, rows.shape[1], PART_PIXELS):
+        part = rows[:, start : start + PART_PIXELS].double()
+        products.addmm_(part, part.T)
+    return products
 
 
 def _image_of(transform: Multiresolution, band: Band, data: Tensor, shape: tuple[int, ...]) -> Tensor:
