@@ -49,6 +49,11 @@ def test_pure_noise_goes_as_deep_as_the_image_allows():
     assert [Wavelet().resolve(noisy((n, n))).levels for n in (16, 32, 64, 128, 256)] == [1, 2, 3, 4, 5]
 
 
+def test_a_large_volume_goes_as_deep_as_its_planes():
+    volume = noisy((20, 256, 256))
+    assert StationaryWavelet(ndim=3).resolve(volume).levels == 5
+
+
 def test_the_noisier_image_gets_more_levels():
     levels = [StationaryWavelet().resolve(noisy((256, 256), signal)).levels for signal in (100, 25, 5, 0)]
     assert levels == sorted(levels)

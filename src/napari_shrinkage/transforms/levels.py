@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..sample import Sample
 from .base import spacing_ratio
 
 if TYPE_CHECKING:
     from ..noise import Autocorrelation
-    from ..sample import Sample
     from ..stack import Float
 
 MOST_LEVELS = 12
@@ -63,8 +63,17 @@ def noisy_levels(sample: Sample, most: int) -> int:
     most = min(most, MOST_AUTOMATIC)
     if most == 1:
         return 1
-    shares = noise_shares(sample.part(PIXELS).values, most, sample.correlation)
+    shares = noise_shares(_planes(sample).part(PIXELS).values, most, sample.correlation)
     return max((level for level, share in enumerate(shares, start=1) if share >= NOTICEABLE), default=1)
+
+
+def _planes(sample: Sample) -> Sample:
+    """Return the sample as one of planes (B, C, Y, X): its parts stay wider than those of a volume."""
+    if len(sample.shape) == 2:
+        return sample
+    planes = sample.values.swapaxes(1, 2)
+    planes = planes.reshape(-1, *planes.shape[2:])
+    return Sample(planes, sample.shape[-2:], sample.spacing[-2:], sample.correlation)
 
 
 def noise_shares(values: Float, levels: int, correlation: Autocorrelation | None) -> list[float]:
