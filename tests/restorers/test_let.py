@@ -90,7 +90,7 @@ def test_the_slopes_are_the_derivatives() -> None:
         torch.testing.assert_close(slope, difference, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("sigma", [0.01, 0.05])
-def test_weak_noise_is_not_made_stronger(sigma: float) -> None:
-    image = PICTURE + sigma * np.random.default_rng(0).standard_normal(PICTURE.shape)
-    assert error(ns.restore(image, "let", noise=sigma)) < 1.01 * sigma**2
+def test_weak_noise_is_not_made_stronger() -> None:
+    sigma, picture = 0.01, data.camera()[::2, ::2].astype(np.float64)
+    image = picture + sigma * np.random.default_rng(0).standard_normal(picture.shape)
+    assert np.mean((ns.restore(image, "let", noise=sigma) - picture) ** 2) < 1.01 * sigma**2
