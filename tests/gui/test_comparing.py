@@ -60,6 +60,14 @@ def test_the_wipe_shows_before_on_the_left_and_after_on_the_right(previewed, qtb
     shown = np.array(layer.data)
     shown[rows, columns.start + 31 : columns.stop] = after.data[:, 31:]
     assert np.abs(picture - np.clip(shown, 0, 255)).max() <= 2
+    place = after.data_to_world((0, 30.5))[1]
+    viewer.scene.camera.center = (*viewer.scene.camera.center[:2], viewer.scene.camera.center[2] - 6)
+    viewer.scene.camera.zoom *= 1.1  # another part is in view, so the preview moves under the line
+    wait_for(lambda: not widget.live.busy)
+    line = widget.wipe.guide._temporary.layer
+    part = widget.wipe.part
+    assert line.data_to_world(line.data[0][0])[1] == pytest.approx(place, abs=1)
+    assert part.data_to_world((0, -0.5))[1] == pytest.approx(line.data_to_world(line.data[0][0])[1])
     click(qtbot, widget.wipe_button)
     assert after.visible
     assert widget.wipe.part is None

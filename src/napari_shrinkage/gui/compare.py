@@ -43,6 +43,7 @@ class Wipe(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._after: Any = None
+        self._line: Any = None  # a point of the line, in world coordinates
         self._part = TemporaryLayer(viewer, self._removed)
         self._follower = Follower()
         self.guide = WipeGuide(viewer, self)
@@ -66,8 +67,10 @@ class Wipe(QObject):
         if not again:
             self.stop()
             self._after = after
-            after.events.data.connect(self._cut)
+            after.events.data.connect(self._data_changed)
             after.visible = False
+        if again:
+            self._stay(axes)
         if not again or not self._inside(axes):
             self.guide.position = self._middle(axes)
         self._cut()
@@ -79,7 +82,7 @@ class Wipe(QObject):
         self._follower.stop()
         self._part.remove()
         if after is not None:
-            after.events.data.disconnect(self._cut)
+            after.events.data.disconnect(self._data_changed)
             if after in self._viewer.layers:
                 after.visible = True
 
@@ -94,6 +97,14 @@ class Wipe(QObject):
         self.stop()
         self._part.close()
         self.guide.close()
+
+    def _stay(self, axes: tuple[int, ...]) -> None:
+        """Keep the line where it is on the screen, though the layer may have moved under it."""
+        self.guide.position = float(self._after.world_to_data(self._line)[axes[-1]])
+
+    def _data_changed(self, event: Any = None) -> None:
+        self._stay(displayed_axes(self._viewer, self._after))
+        self._cut()
 
     def _middle(self, axes: tuple[int, ...]) -> float:
         """Return the middle of the view along the last displayed axis, inside the layer."""
@@ -114,6 +125,9 @@ class Wipe(QObject):
         axes, shape = displayed_axes(self._viewer, after), layer_shape(after)
         first = min(max(math.ceil(self.guide.position), 0), shape[axes[-1]] - 1)
         self._show_part(after, axes[-1], first)
+        point = np.zeros(after.ndim)
+        point[axes[-1]] = self.guide.position
+        self._line = after.data_to_world(point)
         self.guide.show(after, axes, first - 0.5, (-0.5, shape[axes[0]] - 0.5))
 
     def _show_part(self, after: Any, axis: int, first: int) -> None:

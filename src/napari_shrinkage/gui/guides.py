@@ -15,7 +15,7 @@ from qtpy.QtCore import QObject, Signal
 
 from ..stack import Array
 from ..tiles import Region
-from .overlays import TemporaryLayer, placement
+from .overlays import TemporaryLayer, moved_attributes, placement
 from .regions import current_index
 
 COLOR = "#ffb000"  # amber, seen on dark and on light pictures
@@ -93,6 +93,9 @@ class Guide(QObject):
             self._temporary.put(shapes)
             return
         shapes = self._temporary.layer
+        place = placement(layer, (0,) * layer.ndim)
+        for key in moved_attributes(shapes, place):
+            setattr(shapes, key, place[key])
         if not np.array_equal(shapes.data[0], points):
             shapes.data = [points]
         self._thin()

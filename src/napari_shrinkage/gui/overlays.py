@@ -93,6 +93,14 @@ def placement(layer: Any, start: Sequence[int]) -> dict[str, Any]:
     }
 
 
+def moved_attributes(layer: Any, place: dict[str, Any]) -> list[str]:
+    """Return the spatial attributes in which a layer is not where it shall be."""
+    keys = ("scale", "translate", "rotate", "shear", "affine")
+    return [
+        key for key in keys if not np.array_equal(np.asarray(getattr(layer, key)), np.asarray(place[key]))
+    ]
+
+
 def appearance(layer: Any) -> dict[str, Any]:
     """Return how a layer looks, for another one that shall look the same."""
     looks = {

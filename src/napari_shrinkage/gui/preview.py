@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..engine import Progress
@@ -22,7 +21,7 @@ from ..tiles import Region, restore_region
 from .content import Content
 from .jobs import Job, Work
 from .kernels import serving_plan
-from .overlays import Follower, TemporaryLayer, appearance, placement, shown_values, starts
+from .overlays import Follower, TemporaryLayer, appearance, moved_attributes, placement, shown_values, starts
 
 THROTTLE_MS = 15
 
@@ -197,7 +196,7 @@ class PreviewLayer(QObject):
             self._follower.follow(source, fresh)
             self._source = source
             return
-        moved = _moved(layer, place)
+        moved = moved_attributes(layer, place)
         if not moved and layer.data.shape == values.shape and layer.data.dtype == values.dtype:
             layer.data[...] = values  # several times faster than new data: size, place and thumbnail stay
             layer.refresh(thumbnail=False, highlight=False, extent=False)
@@ -221,11 +220,3 @@ class PreviewLayer(QObject):
         self._follower.stop()
         self._source = None
         self.closed_by_user.emit()
-
-
-def _moved(layer: Any, place: dict[str, Any]) -> list[str]:
-    """Return the spatial attributes in which a layer is not where it shall be."""
-    keys = ("scale", "translate", "rotate", "shear", "affine")
-    return [
-        key for key in keys if not np.array_equal(np.asarray(getattr(layer, key)), np.asarray(place[key]))
-    ]
