@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from skimage import data
 
 import napari_shrinkage as ns
+from napari_shrinkage import tiles
 from napari_shrinkage.engine import digest
 from napari_shrinkage.recipe import Step
 
@@ -125,6 +126,34 @@ def test_only_the_needed_chunks_of_a_lazy_stack_are_read() -> None:
     assert set(read) == {7}
 
 
+def test_a_lazy_stack_of_any_size_is_planned_at_once() -> None:
+    side = 2**21
+    lazy = da.zeros((3, side, side), dtype=np.uint16, chunks=(1, side, side))
+    assert ns.restore(lazy, "dct", noise=1.0, axes="TYX").shape == lazy.shape
+
+
+def test_a_large_chunk_is_restored_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ns.restore(STACK, "dct", noise=1.0, axes="TYX")
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 2**8)
+    seen: list[tuple[int, ...]] = []
+
+    def noted(noise: ns.Gaussian, apply: object, values: np.ndarray, color: bool) -> np.ndarray:
+        seen.append(values.shape)
+        return restored_field(noise, apply, values, color)
+
+    restored_field = tiles.restored_field
+    monkeypatch.setattr(tiles, "restored_field", noted)
+    lazy = ns.restore(da.from_array(STACK, chunks=-1), "dct", noise=1.0, axes="TYX")
+    np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), whole, atol=1e-4)
+    assert len(seen) > len(STACK)
+
+
+def test_chunks_of_unknown_size_are_refused_in_words() -> None:
+    frame = da.from_array(STACK[0], chunks=10)
+    with pytest.raises(ValueError, match="compute_chunk_sizes"):
+        ns.restore(frame[frame[:, 0] > 0], "dct", noise=1.0)
+
+
 def test_a_region_has_the_pixels_of_the_whole_run() -> None:
     recipe = ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0))
     stack = ns.Stack(STACK, "TYX", spacing=(1, 0.5, 0.5))
@@ -190,6 +219,31 @@ def test_not_a_number_stays_where_it_was_and_does_no_harm() -> None:
     far = np.ones(holed.shape, bool)
     far[:24, :] = False
     np.testing.assert_allclose(restored[far], clean[far], atol=1e-4)
+
+
+@pytest.mark.parametrize("border", ["symmetric", "periodic"])
+@pytest.mark.parametrize(
+    "transform", [ns.SlidingDCT(), ns.Wavelet(wavelet="db2", levels=2)], ids=["dct", "wavelet"]
+)
+def test_windows_and_chunks_agree_around_holes(
+    transform: ns.SlidingDCT | ns.Wavelet, border: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    holed = generator.integers(0, 1000, (150, 170)).astype(np.float64)
+    holed[generator.random(holed.shape) < 0.2] = np.nan
+    holed[20:60, 35:140] = -np.inf
+    holed[100:, 90:130] = 1e300  # more than float32 holds
+    method = ns.Shrinkage(transform=transform.replace(border=border), rule=ns.Soft(), threshold=ns.Ratio())
+    stack = ns.Stack(holed)
+    plan = ns.resolve(Step(method, ns.Gaussian(100.0)), stack)
+    whole = tiles.restore_region(plan, stack)
+    kept = np.abs(holed) < 1e4
+    np.testing.assert_array_equal(np.isfinite(whole), kept)
+    window = (slice(15, 70), slice(30, 80))
+    np.testing.assert_allclose(tiles.restore_region(plan, stack, window), whole[window], atol=1e-2)
+    monkeypatch.setattr(tiles, "TILE_PIXELS", 2**10)
+    lazy = tiles.lazily_restored(plan, ns.Stack(da.from_array(holed, chunks=(40, 60))))
+    np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), whole, atol=1e-2)
 
 
 def test_all_not_a_number_says_so() -> None:

@@ -31,6 +31,7 @@ from .tiles import (
     to_noise_units,
     whole,
     windows,
+    within,
 )
 
 DIGEST_BYTES = 2**28
@@ -210,8 +211,7 @@ def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Gene
     todo = list(windows(plan.restorer, stack, region))
     for done, window in enumerate(todo):
         yield Progress(done, len(todo), f"{name}restoring")
-        place = tuple(slice(w.start - r.start, w.stop - r.start) for w, r in zip(window, region, strict=True))
-        out[place] = restore_region(plan, stack, window)
+        out[within(window, region)] = restore_region(plan, stack, window)
     yield Progress(len(todo), len(todo), f"{name}done")
     return out
 

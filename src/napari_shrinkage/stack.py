@@ -76,6 +76,11 @@ class Stack:
                 f"the image holds {array.dtype} values; expected bool, integer or float. "
                 "Split complex data into real and imaginary parts, or restore its magnitude."
             )
+        if any(n != n for n in array.shape):  # NaN
+            raise ValueError(
+                f"the dask array has chunks of unknown size (shape {array.shape}); "
+                "call its compute_chunk_sizes() first."
+            )
         axes = checked_axes(self.axes, tuple(array.shape))
         object.__setattr__(self, "array", array)
         object.__setattr__(self, "axes", axes)

@@ -8,8 +8,9 @@ is the part of the array that a region needs, its halo included; what lies beyon
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,13 +83,22 @@ def windows(restorer: Restorer, stack: Stack, region: Region) -> Iterator[Region
 
 
 def source_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
-    """Return the part of the array that holds every pixel that a region needs."""
-    box = list(region)
-    for axis, index in zip(
-        stack.spatial_axes(restorer.spatial_ndim), _needed(restorer, stack, region), strict=True
-    ):
-        box[axis] = slice(int(index.min()), int(index.max()) + 1)
+    """Return the part of the array that holds every pixel that a region needs.
+
+    Around the pixels of a float array lie those from which the ones that are not finite are filled.
+    """
+    part = _needed_box(restorer, stack, region)
+    if stack.array.dtype.kind != "f":
+        return part
+    box, reach = list(part), _filling_reach(restorer, stack, part)
+    for axis in stack.spatial_axes(restorer.spatial_ndim):
+        box[axis] = slice(max(part[axis].start - reach, 0), min(part[axis].stop + reach, stack.shape[axis]))
     return tuple(box)
+
+
+def within(part: Region, outer: Region) -> Region:
+    """Return the place of a part of the array in a larger part."""
+    return tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part, outer, strict=True))
 
 
 def restore_region(plan: Plan, stack: Stack, region: Region | None = None) -> Array:
@@ -106,50 +116,12 @@ def restore_region(plan: Plan, stack: Stack, region: Region | None = None) -> Ar
     Returns
     -------
     ndarray
-        float32, of the region's shape. Non-finite input values and an alpha channel are as they were.
+        float32, of the region's shape. Non-finite input values and an alpha channel are as they were; a value
+        that float32 cannot hold counts as infinite.
     """
     region = checked_region(region, stack)
     box = source_box(plan.restorer, stack, region)
-    return restored_box(
-        plan,
-        _frame(stack),
-        _finite_box(stack, box, plan.restorer.spatial_ndim),
-        np.asarray(stack.array[region]),
-        region,
-    )
-
-
-def restored_box(plan: Plan, frame: Stack, box_values: Array, original: Array, region: Region) -> Array:
-    """Restore a region from the (finite) values of its `source_box`.
-
-    Parameters
-    ----------
-    plan : Plan
-        What to do.
-    frame : Stack
-        Tells shape and axes of the whole stack; its values are not read.
-    box_values : ndarray
-        The values of the box.
-    original : ndarray
-        The input on the region itself: its non-finite values and its alpha are put back.
-    region : tuple of slice
-        Where.
-    """
-    ndim, apply = plan.restorer.spatial_ndim, built(plan)
-    needed = _needed(plan.restorer, frame, region)
-    indices = [index - index.min() for index in needed]
-    inner = _inner(plan.restorer, frame, region)
-    everything = [slice(None)] * ndim
-    color = mixes_color(plan.restorer, frame)
-    out = np.empty(original.shape, np.float32)
-    for plane in itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim))):
-        place = frame.selection(ndim, plane, everything)
-        extended = taken(frame.to_field(box_values[place], ndim), indices)
-        restored = restored_field(plan.noise, apply, extended, color)[inner]
-        target = out[place]
-        np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored, ndim))
-    _put_back(out, original, frame)
-    return out
+    return _restored_window(plan, _frame(stack), np.asarray(stack.array[box]), box, region)
 
 
 def lazily_restored(plan: Plan, stack: Stack) -> Any:
@@ -165,7 +137,7 @@ def lazily_restored(plan: Plan, stack: Stack) -> Any:
     for place in np.ndindex(parts.shape):
         region = tuple(slice(int(s[i]), int(s[i + 1])) for s, i in zip(starts, place, strict=True))
         box = source_box(plan.restorer, frame, region)
-        value = work(plan, frame, stack.array[box], stack.array[region], region)
+        value = work(plan, frame, stack.array[box], box, region)
         parts[place] = da.from_delayed(value, tuple(p.stop - p.start for p in region), dtype=np.float32)
     return da.block(parts.tolist())
 
@@ -194,7 +166,7 @@ def mixes_color(restorer: Restorer, stack: Stack) -> bool:
 
 
 def filled(values: Array, spatial: int) -> Array:
-    """Return values with the non-finite ones replaced by the nearest finite one along the last `spatial` axes.
+    """Return values with the non-finite ones replaced by the nearest along the last `spatial` axes.
 
     A plane without any finite value is filled with zeros.
     """
@@ -216,9 +188,49 @@ def built(plan: Plan) -> Apply:
     return plan.restorer.build(plan.device, plan.noise.autocorrelation, plan.threads)
 
 
+@dataclass(frozen=True)
+class _NoData:
+    """Shape and type of an array, without its values."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+
 def _frame(stack: Stack) -> Stack:
     """Return a stack of the same shape and axes that holds no data."""
-    return replace(stack, array=np.broadcast_to(np.zeros((), stack.array.dtype), stack.shape))
+    return replace(stack, array=_NoData(stack.shape, stack.array.dtype))
+
+
+def _restored_chunk(plan: Plan, frame: Stack, values: Array, box: Region, region: Region) -> Array:
+    """Restore a region from the values of its `source_box`, window by window."""
+    out = np.empty([part.stop - part.start for part in region], np.float32)
+    for window in windows(plan.restorer, frame, region):
+        part = source_box(plan.restorer, frame, window)
+        out[within(window, region)] = _restored_window(plan, frame, values[within(part, box)], part, window)
+    return out
+
+
+def _restored_window(plan: Plan, frame: Stack, values: Array, box: Region, region: Region) -> Array:
+    """Restore a region from the values of its `source_box`, all of it at a time."""
+    ndim, apply = plan.restorer.spatial_ndim, built(plan)
+    if values.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            values = values.astype(np.float32, copy=False)
+    original = values[within(region, box)]
+    needed = _finite_part(values, within(_needed_box(plan.restorer, frame, region), box), frame, ndim)
+    indices = [index - index.min() for index in _needed(plan.restorer, frame, region)]
+    inner = _inner(plan.restorer, frame, region)
+    everything = [slice(None)] * ndim
+    color = mixes_color(plan.restorer, frame)
+    out = np.empty(original.shape, np.float32)
+    for plane in itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim))):
+        place = frame.selection(ndim, plane, everything)
+        extended = taken(frame.to_field(needed[place], ndim), indices)
+        restored = restored_field(plan.noise, apply, extended, color)[inner]
+        target = out[place]
+        np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored, ndim))
+    _put_back(out, original, frame)
+    return out
 
 
 def _window(stack: Stack, restorer: Restorer, region: Region) -> list[slice]:
@@ -241,22 +253,39 @@ def _inner(restorer: Restorer, stack: Stack, region: Region) -> tuple[slice, ...
     )
 
 
-def _finite_box(stack: Stack, box: Region, ndim: int) -> Array:
-    """Return the values of a box; where some are not finite, filled from the nearest of the whole plane."""
-    values = np.asarray(stack.array[box])
-    if values.dtype.kind != "f" or np.isfinite(values).all():
-        return values
-    spatial = stack.spatial_axes(ndim)
-    planes = tuple(slice(None) if axis in spatial else part for axis, part in enumerate(box))
-    return _filled_axes(np.asarray(stack.array[planes]), spatial)[
-        tuple(box[axis] if axis in spatial else slice(None) for axis in range(len(box)))
+def _needed_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
+    """Return the part of the array that a region needs where all values are finite."""
+    box, spatial = list(region), stack.spatial_axes(restorer.spatial_ndim)
+    for axis, index in zip(spatial, _needed(restorer, stack, region), strict=True):
+        box[axis] = slice(int(index.min()), int(index.max()) + 1)
+    return tuple(box)
+
+
+def _filling_reach(restorer: Restorer, stack: Stack, part: Region) -> int:
+    """Return how far beyond a needed part a value may lie that one of its pixels is filled with.
+
+    Only pixels within reach of a finite one matter, and none of them is filled from farther than that one.
+    """
+    geometry, ndim = restorer.geometry(), restorer.spatial_ndim
+    reaches = [
+        n if geometry.halo is None or part[axis].stop - part[axis].start == n else halo + multiple
+        for axis, n, halo, multiple in zip(
+            stack.spatial_axes(ndim),
+            stack.field_shape(ndim),
+            geometry.halo or (0,) * ndim,
+            geometry.multiple,
+            strict=True,
+        )
     ]
+    return math.ceil(math.hypot(*reaches))
 
 
-def _filled_axes(values: Array, spatial: Sequence[int]) -> Array:
-    """Fill non-finite values along the given axes."""
-    last = tuple(range(-len(spatial), 0))
-    return np.moveaxis(filled(np.moveaxis(values, spatial, last), len(spatial)), last, spatial)
+def _finite_part(values: Array, part: Region, frame: Stack, ndim: int) -> Array:
+    """Return a part of the values; where some are not finite, filled from the nearest."""
+    if values.dtype.kind != "f" or np.isfinite(values[part]).all():
+        return values[part]
+    spatial, last = frame.spatial_axes(ndim), tuple(range(-ndim, 0))
+    return np.moveaxis(filled(np.moveaxis(values, spatial, last), ndim), last, spatial)[part]
 
 
 def _put_back(out: Array, original: Array, frame: Stack) -> None:
@@ -265,12 +294,6 @@ def _put_back(out: Array, original: Array, frame: Stack) -> None:
         out[..., 3] = original[..., 3]
     if original.dtype.kind == "f":
         np.copyto(out, original, where=~np.isfinite(original), casting="same_kind")
-
-
-def _restored_chunk(plan: Plan, frame: Stack, box_values: Array, original: Array, region: Region) -> Array:
-    if box_values.dtype.kind == "f" and not np.isfinite(box_values).all():
-        box_values = _filled_axes(box_values, frame.spatial_axes(plan.restorer.spatial_ndim))
-    return restored_box(plan, frame, box_values, original, region)
 
 
 def _output_chunks(restorer: Restorer, stack: Stack) -> list[tuple[int, ...]]:
