@@ -28,6 +28,19 @@ def test_the_correlation_of_a_running_mean_is_one_half(axis, direction):
     assert not found.is_white
 
 
+@pytest.mark.parametrize(
+    ("tap", "said"),
+    [(-0.1, "Slightly negative is normal"), (-0.4, "Noise was left"), (0.3, "Structure")],
+)
+def test_the_sentence_is_calm_about_what_shrinkage_always_leaves(tap, said):
+    noise = white()
+    found = whiteness(noise + tap * np.roll(noise, 1, 1) + tap * np.roll(noise, 1, 0))
+    expected = tap / (1 + 2 * tap**2)  # lag 1 of this moving average
+    assert found.correlations["along X"] == pytest.approx(expected, abs=0.02)
+    assert said in found.sentence()
+    assert ("nearly white" in found.sentence()) == (tap == -0.1)
+
+
 def test_planes_are_tested_together_and_each_is_centred():
     planes = white((4, 100, 100)) + np.arange(4)[:, None, None] * 50
     assert whiteness(planes).is_white
