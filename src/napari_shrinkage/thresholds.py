@@ -62,11 +62,7 @@ class ThresholdSelector(Method):
         if not isinstance(multiple, tuple):
             return gain * multiple
         channels, positions = band.data.shape[1], band.data.ndim - 2
-        if len(multiple) not in (1, channels):
-            raise ValueError(
-                f"band {band.key!r} has {len(multiple)} thresholds; the image has {channels} channels. "
-                "Give one, or one per channel, or resolve the threshold again on this image."
-            )
+        multiple = per_channel(multiple, channels, band.key)
         return band.data.new_tensor([gain * m for m in multiple]).reshape(1, -1, *(1,) * positions)
 
 
@@ -294,6 +290,23 @@ class PerBand(FixedThreshold):
                 "Give one for each detail band of the transform, or resolve an adaptive threshold again."
             )
         return self.values[subband.key]
+
+
+def per_channel(multiple: Multiple, channels: int, key: str) -> tuple[float, ...]:
+    """Return one threshold for each channel; a single one serves all.
+
+    Raises
+    ------
+    ValueError
+        If there are several thresholds, but not one per channel.
+    """
+    multiples = multiple if isinstance(multiple, tuple) else (multiple,)
+    if len(multiples) not in (1, channels):
+        raise ValueError(
+            f"band {key!r} has {len(multiples)} thresholds; the image has {channels} channels. "
+            "Give one, or one per channel, or resolve the threshold again on this image."
+        )
+    return multiples * (channels // len(multiples))
 
 
 def pooled(transform: Transform, fields: Tensor) -> dict[str, Tensor]:

@@ -108,3 +108,18 @@ def test_knowing_the_correlation_beats_pretending_it_is_white() -> None:
 
 def test_the_sizes_with_a_kernel_are_the_kernels_sizes() -> None:
     assert FUSED_SIZES == dct_kernels.FUSED_SIZES
+
+
+def test_each_channel_has_its_own_thresholds_in_the_kernel_too() -> None:
+    keys = [band.key for band in ns.SlidingDCT().subbands() if band.detail]
+
+    def method(*multiples: float) -> ns.Shrinkage:
+        threshold = ns.PerBand(values=dict.fromkeys(keys, multiples))
+        return ns.Shrinkage(transform=ns.SlidingDCT(), rule=ns.Hard(), threshold=threshold)
+
+    pair = np.stack([NOISY, NOISY])
+    restored = ns.restore(pair, method(2.0, 3.0), noise=SIGMA, axes="CYX")
+    for channel, multiple in zip(restored, (2.0, 3.0), strict=True):
+        np.testing.assert_array_equal(channel, ns.restore(NOISY, method(multiple), noise=SIGMA))
+    with pytest.raises(ValueError, match="3 thresholds; the image has 2 channels"):
+        ns.restore(pair, method(2.0, 3.0, 4.0), noise=SIGMA, axes="CYX")

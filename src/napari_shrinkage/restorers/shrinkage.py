@@ -16,7 +16,7 @@ import numpy as np
 from ..methods import ADVANCED, method
 from ..rules import Hard, ShrinkageRule, Soft
 from ..stack import Float, Geometry
-from ..thresholds import Bayes, ThresholdSelector
+from ..thresholds import Bayes, ThresholdSelector, per_channel
 from ..transforms.base import Band, Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
@@ -165,25 +165,21 @@ def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, th
     stds = coefficient_stds(transform, correlation)
     uniform = restorer.weights == "uniform"
 
-    def thresholds(channel: int) -> Float:
+    def thresholds(channels: int) -> Float:
         multiples = [
-            _of_channel(restorer.threshold.select(band, 1.0), channel) if band.detail else 0.0
+            per_channel(restorer.threshold.select(band, 1.0), channels, band.key)
+            if band.detail
+            else (0.0,) * channels
             for band in transform.subbands()
         ]
-        return stds * np.asarray(multiples, np.float32).reshape(stds.shape)
+        return stds * np.asarray(multiples, np.float32).T.reshape(channels, *stds.shape)
 
     def restored(z: Float) -> Float:
         return np.stack(
             [
-                hard_threshold(
-                    plane, transform.size, thresholds(channel), uniform_weights=uniform, threads=threads
-                )
-                for channel, plane in enumerate(z)
+                hard_threshold(plane, transform.size, limits, uniform_weights=uniform, threads=threads)
+                for plane, limits in zip(z, thresholds(len(z)), strict=True)
             ]
         )
 
     return restored
-
-
-def _of_channel(multiple: float | tuple[float, ...], channel: int) -> float:
-    return multiple[channel % len(multiple)] if isinstance(multiple, tuple) else multiple

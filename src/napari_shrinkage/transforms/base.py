@@ -12,6 +12,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -156,7 +157,13 @@ class Transform(Method):
 
     def noise_gain(self, autocorrelation: Autocorrelation | None = None) -> dict[str, float]:
         """Return the noise std of a coefficient of each band, by key, for image noise of variance 1."""
-        return {band.key: band.noise_std(autocorrelation) for band in self.subbands()}
+        return dict(_noise_gains(self, autocorrelation))
+
+
+@lru_cache(maxsize=32)
+def _noise_gains(transform: Transform, autocorrelation: Autocorrelation | None) -> dict[str, float]:
+    """Return the noise gains, computed once for all the windows of a run."""
+    return {band.key: band.noise_std(autocorrelation) for band in transform.subbands()}
 
 
 def extended(x: Tensor, geometry: Geometry) -> Tensor:
