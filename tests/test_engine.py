@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import dask.array as da
 import numpy as np
@@ -13,6 +14,7 @@ from skimage import data
 
 import napari_shrinkage as ns
 from napari_shrinkage import tiles
+from napari_shrinkage.api import recipe_of
 from napari_shrinkage.engine import digest
 from napari_shrinkage.recipe import Step
 
@@ -251,8 +253,9 @@ def test_all_not_a_number_says_so() -> None:
         ns.restore(np.full((20, 20), np.nan))
 
 
-def test_zero_noise_changes_nothing() -> None:
-    result = ns.drain(ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(0)), ns.Stack(STACK[0])))
+@pytest.mark.parametrize("sigma", [0.0, 1e-60])
+def test_zero_noise_changes_nothing(sigma: float) -> None:
+    result = ns.drain(ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(sigma)), ns.Stack(STACK[0])))
     np.testing.assert_array_equal(result.stack.array, STACK[0])
     assert "unchanged" in " ".join(result.record.messages)
 
@@ -298,6 +301,12 @@ def test_an_unknown_method_is_refused_with_the_choices() -> None:
         ns.restore(STACK[0], "median")
     with pytest.raises(TypeError, match="method value"):
         ns.restore(STACK[0], 3)
+
+
+def test_a_device_asked_for_beside_a_recipe_is_used() -> None:
+    recipe = ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0), threads=2)
+    assert recipe_of(recipe) == recipe
+    assert recipe_of(recipe, device="cpu", threads=1) == replace(recipe, device="cpu", threads=1)
 
 
 def test_a_missing_device_is_refused() -> None:

@@ -5,6 +5,7 @@ Convention: numpy in, float32 numpy out; dask in, lazy dask out; a napari layer 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .engine import resolve, restored
@@ -40,9 +41,9 @@ def restore(
         One letter per axis, such as "TZYX" or "YXC" (colour last). A 2-D array is "YX", a layer knows its
         own.
     device : str
-        "auto", "cpu", "cuda" or "mps".
+        "auto", "cpu", "cuda" or "mps"; "auto" leaves a recipe's own.
     threads : int, optional
-        CPU threads of the fused kernels; None uses every core.
+        CPU threads of the fused kernels; None uses every core, or as many as a recipe says.
 
     Returns
     -------
@@ -115,7 +116,11 @@ def recipe_of(
             raise ValueError(
                 "a recipe names its own noise; set it there, or pass the method without a recipe."
             )
-        return method
+        return replace(
+            method,
+            device=method.device if device == "auto" else device,
+            threads=method.threads if threads is None else threads,
+        )
     restorer = named(method) if isinstance(method, str) else method
     if not isinstance(restorer, Restorer):
         raise TypeError(

@@ -175,9 +175,9 @@ class Gaussian(NoiseModel):
         return self.replace(sigma=values)
 
     def silent(self) -> tuple[bool, ...]:
-        """Say for each channel whether its sigma is 0."""
-        values = self.sigma if isinstance(self.sigma, tuple) else (self.sigma,)
-        return () if all(values) else tuple(value == 0 for value in values)
+        """Say for each channel whether its sigma is 0, or too small for float32."""
+        silent = np.asarray(self.sigma, np.float32).ravel() == 0
+        return tuple(silent.tolist()) if silent.any() else ()
 
     def _divisor(self, ndim: int) -> Any:
         """Return sigma, with 1 in place of 0: a channel without noise stays as it is."""

@@ -44,7 +44,7 @@ def test_rounding_to_integers_changes_little(estimator: NoiseEstimator):
 
 
 @every_estimator
-@pytest.mark.parametrize("factor", [1e-6, 0.37, 257.0, 1e6])
+@pytest.mark.parametrize("factor", [1e-22, 1e-6, 0.37, 257.0, 1e6, 1e22])
 def test_it_scales_with_the_image(estimator: NoiseEstimator, factor: float):
     image = with_noise("waves", 10)
     expected = factor * gaussian_noise(Stack(image), estimator).sigma

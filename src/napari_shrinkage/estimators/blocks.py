@@ -42,7 +42,7 @@ _MIDDLE = (_FREQUENCY == 9) | (_FREQUENCY == 10)
 _CORNER = _FREQUENCY >= 12
 # Half of all blocks of white noise have less energy than this at low frequencies (chi-squared distribution).
 _MEDIAN_LOW = float(2 * gammaincinv(_LOW.sum() / 2, 0.5) / _LOW.sum())
-_LEAST = float(np.finfo(np.float32).tiny)
+_LEAST = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,14 @@ class Blocks:
     brightness : ndarray, (N,)
         Mean value.
     energies : ndarray, (6, N)
-        Low, high, the two parts of high (middle, corner), lagged product and power; see the properties.
+        Low, high, the two parts of high (middle, corner), lagged product and power, in float64: the square of
+        a float32 may be too small or too large for one. See the properties.
     blank : float
         Share of the blocks that hold nothing but rounding, or one value; they are not in the set.
     """
 
     brightness: Float
-    energies: Float
+    energies: npt.NDArray[np.float64]
     blank: float = 0.0
 
     @classmethod
@@ -84,35 +85,35 @@ class Blocks:
         return len(self.brightness)
 
     @property
-    def low(self) -> Float:
+    def low(self) -> npt.NDArray[np.float64]:
         """Energy of the low frequencies, without mean and slopes."""
         return self.energies[0, :]
 
     @property
-    def high(self) -> Float:
+    def high(self) -> npt.NDArray[np.float64]:
         """Energy of the high frequencies: the noise."""
         return self.energies[1, :]
 
     @property
     def variance(self) -> float:
         """Noise variance, from the high frequencies of all these blocks."""
-        return float(self.high.mean(dtype=np.float64))
+        return float(self.high.mean())
 
     @property
     def tilt(self) -> float:
         """Energy of the low frequencies as a multiple of the high ones': below 1 for flat, white blocks."""
-        return float(self.low.mean(dtype=np.float64)) / max(self.variance, _LEAST)
+        return float(self.low.mean()) / max(self.variance, _LEAST)
 
     @property
     def fall(self) -> float:
         """How much the energy still falls among the high frequencies: 1 for white noise, on texture too."""
-        middle, corner = self.energies[2:4].mean(axis=1, dtype=np.float64)
+        middle, corner = self.energies[2:4].mean(axis=1)
         return float(middle) / max(float(corner), _LEAST)
 
     @property
     def correlation(self) -> float:
         """Correlation between neighbouring pixels of a block, its mean taken out."""
-        lagged, power = self.energies[4:].mean(axis=1, dtype=np.float64)
+        lagged, power = self.energies[4:].mean(axis=1)
         return float(lagged) / max(float(power), _LEAST)
 
     def flattest(self) -> Blocks:
@@ -123,7 +124,7 @@ class Blocks:
         """
         order = np.argsort(self.low, kind="stable")
         low = self.low[order]
-        variance = np.cumsum(self.high[order], dtype=np.float64) / np.arange(1, len(order) + 1)
+        variance = np.cumsum(self.high[order]) / np.arange(1, len(order) + 1)
         least = count = min(max(LEAST_FLAT, round(LEAST_FLAT_SHARE * len(order))), len(order))
         for _ in range(MOST_ROUNDS):
             before = count
@@ -148,7 +149,7 @@ def _dct_basis() -> Float:
     return np.kron(basis, basis).T.astype(np.float32)
 
 
-def _energy_weights() -> Float:
+def _energy_weights() -> npt.NDArray[np.float64]:
     """Return the weights (6, 64) that make the energies of `Blocks` out of squared coefficients.
 
     The cosines are the eigenvalues of the mean over neighbours in a block that is mirrored at its border; the
@@ -162,7 +163,7 @@ def _energy_weights() -> Float:
     for weights in (lagged, power):
         weights[[1, SIDE]] += weights[0] / 2
         weights[0] = 0
-    return np.stack([*groups, lagged, power]).astype(np.float32)
+    return np.stack([*groups, lagged, power])
 
 
 _BASIS = _dct_basis()
@@ -181,10 +182,10 @@ def _on_grid(plane: Float) -> Float:
     return tiled.swapaxes(1, 2).reshape(-1, SIDE**2)
 
 
-def _measured(blocks: Float, piles: tuple[float, ...]) -> tuple[Float, Float, Mask]:
+def _measured(blocks: Float, piles: tuple[float, ...]) -> tuple[Float, npt.NDArray[np.float64], Mask]:
     """Return the brightness and the energies of blocks (N, 64), and which of them are clipped or filled."""
     piled = [np.count_nonzero(blocks == value, axis=1) for value in piles]
     clipped: Mask = np.sum(piled, axis=0) > MOST_PILED if piled else np.zeros(len(blocks), np.bool_)
     common = blocks[:, :1]  # taken out: a large common value would cost small coefficients their digits
     coefficients = (blocks - common) @ _BASIS
-    return blocks.mean(axis=1), _WEIGHTS @ np.square(coefficients, out=coefficients).T, clipped
+    return blocks.mean(axis=1), _WEIGHTS @ np.square(coefficients, dtype=np.float64).T, clipped
