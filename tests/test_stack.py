@@ -305,3 +305,8 @@ def test_taken_gathers_the_product_of_the_indices(data: st.DataObject):
     assert np.array_equal(found, values[np.ix_(range(2), *indices)])
     for (i, a), (j, b) in itertools.product(enumerate(indices[0]), enumerate(indices[1])):
         assert (found[:, i, j] == values[:, a, b]).all()
+
+
+def test_a_value_beyond_float32_becomes_infinite_without_a_warning():
+    plane = np.array([[1.0, 1e300], [-1e300, 2.0]])
+    np.testing.assert_array_equal(Stack(plane).to_field(plane, 2), [[[1, np.inf], [-np.inf, 2]]])

@@ -165,7 +165,8 @@ class Stack:
         """Turn a cut (see `selection`) into a float32 field (channels, *spatial), without alpha."""
         values = np.transpose(cut, np.argsort(np.argsort(self._field_axes(ndim))))
         values = values[None] if self.channel_axis is None else values[: self.channels]
-        return np.ascontiguousarray(values, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            return np.ascontiguousarray(values, dtype=np.float32)
 
     def from_field(self, values: Array, ndim: int) -> Array:
         """Put a field back into the axis order of a cut (without alpha)."""
