@@ -289,16 +289,13 @@ def test_resolutions_per_centimeter_are_voxel_sizes_and_per_inch_are_for_printer
     assert files.read(tmp_path / "inch.tif").units == ("pixel", "pixel")
 
 
-@pytest.mark.parametrize("version", ["0.4", "0.5"])
-def test_ome_zarr_is_what_the_specification_says(tmp_path, version):
-    from napari_shrinkage.files import ome_zarr
-
+def test_ome_zarr_is_what_the_specification_says(tmp_path):
     stack = ns.Stack(np.zeros((3, 600, 500), np.uint16), "ZYX", (2, 0.5, 0.5), ("micrometer",) * 3)
-    ome_zarr.write(tmp_path / "image.zarr", stack, None, "zstd", lambda done, total: None, version=version)
+    files.write(tmp_path / "image.zarr", stack)
     group = zarr.open_group(tmp_path / "image.zarr", mode="r")
-    assert group.metadata.zarr_format == {"0.4": 2, "0.5": 3}[version]
-    about = group.attrs.asdict() if version == "0.4" else group.attrs["ome"]
-    (image,) = about["multiscales"]
+    assert group.metadata.zarr_format == 3
+    assert group.attrs["ome"]["version"] == "0.5"
+    (image,) = group.attrs["ome"]["multiscales"]
     assert [axis["name"] for axis in image["axes"]] == ["z", "y", "x"]
     assert image["axes"][0] == {"name": "z", "type": "space", "unit": "micrometer"}
     assert [group[level["path"]].shape for level in image["datasets"]] == [
@@ -312,7 +309,8 @@ def test_ome_zarr_is_what_the_specification_says(tmp_path, version):
     same(files.read(tmp_path / "image.zarr"), stack)
 
 
-def test_ome_zarr_is_read_by_and_from_the_reference_library(tmp_path):
+@pytest.mark.parametrize("zarr_format", [2, 3])
+def test_ome_zarr_is_read_by_and_from_the_reference_library(tmp_path, zarr_format):
     ome_zarr = pytest.importorskip("ome_zarr")
     from ome_zarr.io import parse_url
     from ome_zarr.reader import Reader
@@ -326,13 +324,31 @@ def test_ome_zarr_is_read_by_and_from_the_reference_library(tmp_path):
     assert [axis["name"] for axis in node.metadata["axes"]] == ["c", "z", "y", "x"]
     write_image(
         stack.array,
-        zarr.open_group(tmp_path / "theirs.zarr", mode="w"),
+        zarr.open_group(tmp_path / "theirs.zarr", mode="w", zarr_format=zarr_format),
         axes="czyx",
         scale={"c": 1, "z": 0.5, "y": 0.2, "x": 0.1},
         axes_units={"z": "micrometer", "y": "micrometer", "x": "micrometer"},
     )
     again = files.read(tmp_path / "theirs.zarr")
     same(again, stack)
+    written = zarr.open_group(tmp_path / "theirs.zarr", mode="r").attrs
+    assert ("ome" in written) == (zarr_format == 3)  # version 0.4 has its metadata at the top
+
+
+@pytest.mark.parametrize("shape", [(1, 2, 1), (3, 5, 1), (3, 1, 1), (3, 1, 4), (2, 6, 3)])
+@pytest.mark.parametrize("ending", [".tif", ".ome.tif"])
+def test_images_of_one_column_come_back(tmp_path, ending, shape):
+    stack = ns.Stack(np.arange(np.prod(shape), dtype=np.uint8).reshape(shape), "TYX")
+    same_pixels(files.read(files.write(tmp_path / f"image{ending}", stack), "TYX"), stack)
+
+
+def test_a_tiff_of_several_images_says_that_one_is_read(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "scenes.ome.tif", ome=True) as file:
+        for value in (3, 4):
+            file.write(np.full((8, 9), value, np.uint8), metadata={"axes": "YX"})
+    with pytest.warns(UserWarning, match="holds 2 images; only the first"):
+        stack = files.read(tmp_path / "scenes.ome.tif")
+    np.testing.assert_array_equal(stack.array, 3)
 
 
 def test_a_bare_zarr_array_needs_its_axes_named(tmp_path):

@@ -215,6 +215,44 @@ def test_folders_that_are_none_are_named(tmp_path):
         files.read(tmp_path / "folder.tif")
 
 
+@pytest.mark.parametrize("ending", [".tif", ".ome.zarr"])
+def test_a_folder_that_is_no_image_is_never_overwritten(tmp_path, ending):
+    folder = tmp_path / f"results{ending}"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("mine")
+    with pytest.raises(files.FileProblem, match="is a folder, not an image"):
+        files.write(folder, PICTURE, overwrite=True)
+    assert (folder / "thesis.txt").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_replaced_stays(tmp_path, monkeypatch):
+    path = files.write(tmp_path / "image.ome.zarr", PICTURE)
+    rename = Path.rename
+
+    def refused(self, target):
+        if self.suffix == ".part":
+            raise PermissionError(errno.EACCES, "no")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.raises(files.FileProblem, match="cannot be written"):
+        files.write(path, ns.Stack(PICTURE.array + 1), overwrite=True)
+    assert entries(tmp_path) == ["image.ome.zarr"]
+    np.testing.assert_array_equal(files.read(path).array, PICTURE.array)
+
+
+def test_a_file_that_appeared_during_the_writing_is_kept(tmp_path):
+    path = tmp_path / "image.ome.tif"
+
+    def someone_else(_done: int, _total: int) -> None:
+        path.write_text("theirs")
+
+    with pytest.raises(files.FileProblem, match="exists already"):
+        files.write(path, PICTURE, progress=someone_else)
+    assert path.read_text() == "theirs"
+    assert entries(tmp_path) == ["image.ome.tif"]
+
+
 def test_compressions_are_checked_by_format(tmp_path):
     with pytest.raises(files.FileProblem, match="no compression 'lzw'; it has zstd, zlib, none"):
         files.write(tmp_path / "image.ome.zarr", PICTURE, compression="lzw")

@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..recipe import Record
 from ..stack import Stack
-from .problems import FileProblem, check_place, whole_or_nothing
+from .problems import FileProblem, check_place, made_folder, whole_or_nothing
+
+if TYPE_CHECKING:
+    from ..recipe import Record
 
 FORMATS = {
     ".ome.tiff": "ome_tiff",
@@ -94,21 +96,24 @@ def write(
         If the format cannot hold the image, the file exists, or the folder is read-only or full.
     """
     path = Path(path)
-    checked_target(path, compression, overwrite)
+    checked_target(path, compression, overwrite, stack)
     module = _format(path)
-    module.check(stack, path)
     with whole_or_nothing(path, overwrite) as part:
         module.write(part, stack, record, compression or module.COMPRESSIONS[0], progress)
     return path
 
 
-def checked_target(path: Path, compression: str | None = None, overwrite: bool = False) -> None:
-    """Raise a `FileProblem` for what is known before there is an image: name, compression, folder."""
+def checked_target(
+    path: Path, compression: str | None = None, overwrite: bool = False, stack: Stack | None = None
+) -> None:
+    """Raise a `FileProblem` for what is known before writing: name, compression, folder, image."""
     module = _format(path)
     if compression is not None and compression not in module.COMPRESSIONS:
         kinds = ", ".join(module.COMPRESSIONS)
         raise FileProblem(f"{path}: this format has no compression {compression!r}; it has {kinds}.")
     check_place(path, overwrite)
+    if stack is not None:
+        module.check(stack, path)
 
 
 def read_record(path: str | Path) -> Record | None:
@@ -121,6 +126,8 @@ def read_record(path: str | Path) -> Record | None:
     ValueError, TypeError
         If its record names unknown methods or parameters.
     """
+    from ..recipe import Record
+
     path = Path(path)
     if not path.exists():
         raise FileProblem(f"there is no file {path}.")
@@ -153,6 +160,7 @@ __all__ = [
     "FileProblem",
     "checked_target",
     "ending",
+    "made_folder",
     "read",
     "read_record",
     "write",

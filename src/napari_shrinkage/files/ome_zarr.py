@@ -1,6 +1,6 @@
 """OME-Zarr: chunked images in a folder, read on demand and written chunk by chunk, with a pyramid.
 
-Convention: version 0.5 (Zarr 3) is written, 0.4 (Zarr 2) and 0.5 are read; axes come in the order T, C, Z,
+Convention: version 0.5 (Zarr 3) is written, 0.4 (Zarr 2) is read as well; axes come in the order T, C, Z,
 Y, X that the specification wants, so colours move to C and are marked, to be found again when the image is
 read.
 """
@@ -26,7 +26,7 @@ KEY = "napari_shrinkage"
 ORDER = "TCZYX"
 KINDS = {"T": "time", "C": "channel"}
 SIDE = 1024
-VERSIONS = {"0.4": 2, "0.5": 3}
+VERSION = "0.5"
 
 
 def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
@@ -54,21 +54,19 @@ def check(stack: Stack, path: Path) -> None:
         )
 
 
-def write(
-    part: Path, stack: Stack, record: Record | None, compression: str, report: Report, version: str = "0.5"
-) -> None:
+def write(part: Path, stack: Stack, record: Record | None, compression: str, report: Report) -> None:
     """Write an OME-Zarr folder with a pyramid, block by block; see `files.write`."""
     import zarr
 
     ordered = _ordered(stack)
     shapes = halved_shapes(ordered.shape, ordered.axes)
-    group = zarr.open_group(part, mode="w-", zarr_format=VERSIONS[version])  # type: ignore[arg-type]
+    group = zarr.open_group(part, mode="w-", zarr_format=3)
     source: Any = ordered.array
     for level, shape in enumerate(shapes):
-        stored = _created(group, str(level), shape, ordered, compression, version)
+        stored = _created(group, str(level), shape, ordered, compression)
         source = source if level == 0 else coarsened(_lazily(group[str(level - 1)]), shape)
         _fill(stored, source, report if level == 0 else lambda done, total: None)
-    group.attrs.update(_attributes(ordered, shapes, record, stack.is_color, version))
+    group.attrs.update(_attributes(ordered, shapes, record, stack.is_color))
 
 
 def record(path: Path) -> Json | None:
@@ -131,30 +129,23 @@ def _transposed(stack: Stack, order: list[int]) -> Stack:
     )
 
 
-def _created(
-    group: Any, name: str, shape: tuple[int, ...], stack: Stack, compression: str, version: str
-) -> Any:
+def _created(group: Any, name: str, shape: tuple[int, ...], stack: Stack, compression: str) -> Any:
     chunks = tuple(min(n, SIDE) if letter in "YX" else 1 for n, letter in zip(shape, stack.axes, strict=True))
-    names = [letter.lower() for letter in stack.axes] if version == "0.5" else None
     return group.create_array(
         name,
         shape=shape,
         dtype=np.dtype(stack.array.dtype),
         chunks=chunks,
-        dimension_names=names,
-        compressors=_compressor(compression, version),
-        chunk_key_encoding={"name": "v2" if version == "0.4" else "default", "separator": "/"},
+        dimension_names=[letter.lower() for letter in stack.axes],
+        compressors=_compressor(compression),
     )
 
 
-def _compressor(compression: str, version: str) -> Any:
-    import numcodecs  # type: ignore[import-untyped]
+def _compressor(compression: str) -> Any:
     from zarr.codecs import GzipCodec, ZstdCodec
 
     if compression == "none":
         return None
-    if version == "0.4":
-        return numcodecs.Zstd(level=3) if compression == "zstd" else numcodecs.GZip(level=5)
     return ZstdCodec(level=3) if compression == "zstd" else GzipCodec(level=5)
 
 
@@ -179,9 +170,7 @@ def _fill(stored: Any, source: Any, report: Report) -> None:
     report(total, total)
 
 
-def _attributes(
-    stack: Stack, shapes: list[tuple[int, ...]], record: Record | None, color: bool, version: str
-) -> Json:
+def _attributes(stack: Stack, shapes: list[tuple[int, ...]], record: Record | None, color: bool) -> Json:
     """Return the attributes of the image's group: OME's, and the record."""
     axes = [_axis(letter, unit) for letter, unit in zip(stack.axes, stack.units, strict=True)]
     datasets = [
@@ -190,9 +179,7 @@ def _attributes(
     ]
     multiscales: list[Json] = [{"name": "image", "axes": axes, "datasets": datasets}]
     own: Json = {KEY: {"color": color, "record": None if record is None else record.to_json()}}
-    if version == "0.4":
-        return {"multiscales": [{**multiscales[0], "version": "0.4"}], **own}
-    return {"ome": {"version": "0.5", "multiscales": multiscales}, **own}
+    return {"ome": {"version": VERSION, "multiscales": multiscales}, **own}
 
 
 def _axis(letter: str, unit: str) -> Json:

@@ -27,6 +27,7 @@ REASONS = {
     errno.ENOTDIR: "a part of its path is a file, not a folder",
     errno.EISDIR: "it is a folder",
     errno.ENAMETOOLONG: "its name is too long",
+    errno.EEXIST: "there is a file of that name",
 }
 DAMAGE = (
     ValueError,
@@ -40,6 +41,7 @@ DAMAGE = (
     struct.error,
     zlib.error,
 )
+ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")  # one of them is in every Zarr folder
 
 
 class FileProblem(ValueError):
@@ -85,6 +87,7 @@ def whole_or_nothing(path: Path, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield part
         _sync(part)
+        check_place(path, overwrite)  # again: writing may have taken hours
         _put(part, path)
     except OSError as error:
         raise FileProblem(f"{path} cannot be written: {_reason(error)}.") from error
@@ -96,23 +99,41 @@ def check_place(path: Path, overwrite: bool) -> None:
     """Raise a `FileProblem` if a file cannot be written at `path`, as far as that is known before trying."""
     if path.exists() and not overwrite:
         raise FileProblem(f"{path} exists already; choose another name, or overwrite it (--overwrite).")
+    if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
+        raise FileProblem(f"{path} is a folder, not an image, and is not overwritten; choose another name.")
     if not path.parent.is_dir():
         raise FileProblem(f"{path} cannot be written: there is no folder {path.parent}.")
     if not os.access(path.parent, os.W_OK):
         raise FileProblem(f"{path} cannot be written: you may not write to the folder {path.parent}.")
 
 
+def made_folder(path: Path) -> None:
+    """Make a folder, and those above it, where there is none; raise a `FileProblem` where that fails."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileProblem(f"the folder {path} cannot be made: {_reason(error)}.") from error
+
+
 def _put(part: Path, path: Path) -> None:
-    """Rename `part` to `path`; a folder that is in the way moves aside first, and goes when all is done."""
-    if not path.is_dir():
-        os.replace(part, path)
+    """Rename `part` to `path`; what is at `path` goes when all is done, and stays if that fails."""
+    if path.is_dir():
+        _put_for_folder(part, path)
     else:
-        aside = part.with_suffix(".old")
-        path.rename(aside)
-        part.rename(path)
-        _remove(aside)
+        os.replace(part, path)
     if os.name == "posix":
         _sync(path.parent)
+
+
+def _put_for_folder(part: Path, path: Path) -> None:
+    aside = part.with_suffix(".old")
+    path.rename(aside)
+    try:
+        part.rename(path)
+    except OSError:
+        aside.rename(path)
+        raise
+    _remove(aside)
 
 
 def _sync(path: Path) -> None:

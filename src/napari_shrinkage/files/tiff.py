@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
     """Read the first image of a TIFF or OME-TIFF file; see `files.read`."""
     with opened(path) as file:
         series = file.series[0]
+        _warn_of_others(path, len(file.series))
         array, letters = _pixels(series, lazy)
         spacing, units = grid(file, letters)
     return named(array, letters, spacing, units, axes, str(path))
@@ -121,6 +123,11 @@ def write_pages(
             maxworkers=1,
             **options,
         )
+
+
+def _warn_of_others(path: Path, images: int) -> None:
+    if images > 1:
+        warnings.warn(f"{path} holds {images} images; only the first is read.", stacklevel=4)
 
 
 class _Complaints(logging.Handler):
@@ -231,7 +238,8 @@ def _fits_imagej(stack: Stack, axes: str) -> bool:
     kinds = ("uint8",) if stack.is_color else ("uint8", "uint16", "float32")
     in_order = [letter for letter in IMAGEJ_ORDER if letter in axes] == list(axes)
     small = stack.pixels * stack.array.dtype.itemsize < IMAGEJ_BYTES
-    return in_order and small and str(stack.array.dtype) in kinds and not stack.has_alpha
+    wide = stack.shape[stack.axes.index("X")] > 1  # else tifffile takes another axis for X
+    return in_order and small and wide and str(stack.array.dtype) in kinds and not stack.has_alpha
 
 
 def _resolution(stack: Stack) -> Json:
