@@ -117,6 +117,46 @@ def test_the_preview_box_moves_by_its_outline_and_only_by_it(open_widget, noisy,
     assert viewer.scene.camera.mouse_pan
 
 
+def test_the_wipe_follows_the_slider_and_leaves_the_volume_view_alone(open_widget, qtbot, wait_for):
+    stack = 100 + 5 * np.random.default_rng(0).standard_normal((6, 40, 50)).astype(np.float32)
+    viewer, layer, widget = open_widget(stack)
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    click(qtbot, widget.wipe_button)
+    for plane in (1, 4):
+        viewer.dims.set_current_step(0, plane)
+        assert set(widget.wipe.guide._temporary.layer.data[0][:, 0]) == {plane}
+    viewer.dims.order = (1, 0, 2)  # rows become the slider
+    assert set(widget.wipe.guide._temporary.layer.data[0][:, 0]) == {-0.5, 5.5}
+    viewer.dims.ndisplay = 3
+    wait_for(lambda: not widget.wipe_button.isChecked())
+    assert widget.results.layer_of(layer).visible
+    click(qtbot, widget.wipe_button)
+    assert not widget.wipe_button.isChecked()
+    assert "2-D" in widget.messages.text()
+
+
+def test_results_of_layers_that_are_gone_are_let_go(open_widget, noisy, qtbot, wait_for):
+    viewer, layer, widget = open_widget(noisy)
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    assert widget.keep_button.isEnabled()
+    viewer.layers.remove(widget.results.layer_of(layer))
+    assert not widget.keep_button.isEnabled()
+    assert not widget.results._live
+
+
+def test_a_measurement_of_a_layer_that_is_gone_is_not_shown(open_widget, noisy, qtbot, wait_for):
+    viewer, layer, _ = open_widget(noisy)
+    measuring = NoiseWidget(viewer)
+    viewer.window.add_dock_widget(measuring, name="Noise")
+    assert measuring.job.running
+    viewer.layers.remove(layer)
+    wait_for(lambda: not measuring.job.running)
+    assert measuring.measured is None
+    assert not measuring.use_button.isEnabled()
+
+
 def test_a_contact_sheet_has_nine_exact_pictures_and_adopts_one(previewed, qtbot, wait_for):
     _, _, widget = previewed
     click(qtbot, widget.sheet_button)

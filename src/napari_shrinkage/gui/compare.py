@@ -49,6 +49,14 @@ class Wipe(QObject):
         self.guide = WipeGuide(viewer, self)
         self.guide.moved.connect(self._cut)
         viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.dims.events.point.connect(self._plane_changed)
+        for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
+            event.connect(self._axes_changed)
+
+    @property
+    def possible(self) -> bool:
+        """Whether the canvas shows a plane, which a line can divide."""
+        return bool(self._viewer.dims.ndisplay == 2)
 
     @property
     def on(self) -> bool:
@@ -94,6 +102,9 @@ class Wipe(QObject):
     def close(self) -> None:
         """Stop for good."""
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._viewer.dims.events.point.disconnect(self._plane_changed)
+        for event in (self._viewer.dims.events.order, self._viewer.dims.events.ndisplay):
+            event.disconnect(self._axes_changed)
         self.stop()
         self._part.close()
         self.guide.close()
@@ -122,13 +133,36 @@ class Wipe(QObject):
         if after is None or after not in self._viewer.layers:
             self.stop()
             return
-        axes, shape = displayed_axes(self._viewer, after), layer_shape(after)
-        first = min(max(math.ceil(self.guide.position), 0), shape[axes[-1]] - 1)
-        self._show_part(after, axes[-1], first)
+        axes = displayed_axes(self._viewer, after)
+        self._show_part(after, axes[-1], self._first(axes))
         point = np.zeros(after.ndim)
         point[axes[-1]] = self.guide.position
         self._line = after.data_to_world(point)
-        self.guide.show(after, axes, first - 0.5, (-0.5, shape[axes[0]] - 0.5))
+        self._show_line(axes)
+
+    def _first(self, axes: tuple[int, ...]) -> int:
+        """Return the first pixel on the right of the line."""
+        return min(max(math.ceil(self.guide.position), 0), layer_shape(self._after)[axes[-1]] - 1)
+
+    def _show_line(self, axes: tuple[int, ...]) -> None:
+        """Draw the line over the plane that the canvas shows."""
+        rows = layer_shape(self._after)[axes[0]]
+        self.guide.show(self._after, axes, self._first(axes) - 0.5, (-0.5, rows - 0.5))
+
+    def _plane_changed(self, event: Any = None) -> None:
+        """Bring the line to the plane; while layers come and go there is none, and the sliders may jump."""
+        if self.guide.visible and self.possible and self._after in self._viewer.layers:
+            self._show_line(displayed_axes(self._viewer, self._after))
+
+    def _axes_changed(self, event: Any = None) -> None:
+        """Divide the new plane in its middle; a volume cannot be divided."""
+        if not self.guide.visible:
+            return
+        if not self.possible:
+            self._removed()
+        else:
+            self.guide.position = self._middle(displayed_axes(self._viewer, self._after))
+            self._cut()
 
     def _show_part(self, after: Any, axis: int, first: int) -> None:
         from napari.layers import Image

@@ -73,11 +73,11 @@ class NoiseWidget(QWidget):
         content = self.source.content
         self.measured = None
         self._show()
-        if content is None:
-            return
         if self.job.running:
             self._again = True
             self.job.cancel()
+            return
+        if content is None:
             return
         stack, estimator = content.stack, self.estimator.value
         self.messages.say("")
@@ -137,6 +137,8 @@ class NoiseWidget(QWidget):
         self.job.running_changed.connect(self._running_changed)
 
     def _measured(self, measured: Measurement) -> None:
+        if self._again:  # the image or the method changed just as the work ended
+            return
         self.measured = measured
         self._show()
 

@@ -231,6 +231,7 @@ class Panel(QWidget):
             self.show_one()
 
     def _previewed(self, preview: Preview) -> None:
+        self.messages.warn("")  # what was wrong with an earlier request
         self._show_plan(preview.plan, preview.request.noise)
         self.show_one()
         if preview.substitute:
@@ -276,6 +277,8 @@ class Panel(QWidget):
     def _layer_removed(self, event: Any) -> None:
         if len(self._running) == 1 and self._running[0].layer is event.value:
             self.job.cancel()
+        self.results.let_go()
+        self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

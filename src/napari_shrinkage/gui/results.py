@@ -54,6 +54,13 @@ class Results:
         self._live.pop(id(source), None)
         return layer
 
+    def let_go(self) -> None:
+        """Forget results whose source or layer is not in the viewer any more, and so free their pixels."""
+        layers = self._viewer.layers
+        gone = [key for key, (source, layer, _) in self._live.items() if not {source, layer} <= set(layers)]
+        for key in gone:
+            del self._live[key]
+
     def _entry(self, source: Any) -> tuple[Any, Any, Result] | None:
         entry = self._live.get(id(source))
         return entry if entry is not None and entry[0] is source and entry[1] in self._viewer.layers else None

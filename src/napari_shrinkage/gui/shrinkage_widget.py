@@ -147,8 +147,12 @@ class ShrinkageWidget(Panel):
 
     def _wipe_toggled(self, on: bool) -> None:
         after = self._after()
-        if on and after is None:
-            self.messages.warn("There is nothing to compare with yet: switch on Preview, or run.")
+        if on and (after is None or not self.wipe.possible):
+            self.messages.warn(
+                "There is nothing to compare with yet: switch on Preview, or run."
+                if after is None
+                else "The wipe works in the 2-D view. Switch the viewer to 2-D (button at its lower left)."
+            )
             self.wipe_button.setChecked(False)
         elif on:
             self.wipe.start(after)
@@ -159,7 +163,7 @@ class ShrinkageWidget(Panel):
 
     def _wipe_lost(self) -> None:
         """Go on with another layer that shows after, or switch the wipe off."""
-        if self.wipe_button.isChecked() and self._after() is not None:
+        if self.wipe_button.isChecked() and self._after() is not None and self.wipe.possible:
             self.wipe.start(self._after())
         else:
             self.wipe_button.setChecked(False)

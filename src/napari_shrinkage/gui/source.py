@@ -7,6 +7,7 @@ pixels or scale change, or its axes are read differently, and says so by `change
 from __future__ import annotations
 
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QWidget
@@ -34,7 +35,7 @@ class SourceRow(QWidget):
         self._viewer = viewer
         self._layer: Any = None
         self._content: Content | None = None
-        self._axes: dict[int, str] = {}  # what the user typed, by layer
+        self._axes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # what the user typed, by layer
         self.combo = narrow_combo()
         self.combo.setToolTip("The image layer to work on")
         self.axes = QLineEdit()
@@ -66,7 +67,7 @@ class SourceRow(QWidget):
         """What the layer holds now, or None where there is no layer or its axes do not fit."""
         if self._content is None and self._layer is not None:
             try:
-                self._content = content_of(self._layer, self._axes.get(id(self._layer)))
+                self._content = content_of(self._layer, self._axes.get(self._layer))
             except (TypeError, ValueError) as error:
                 self.failed.emit(str(error))
         return self._content
@@ -79,7 +80,7 @@ class SourceRow(QWidget):
 
     def axes_of(self, layer: Any) -> str | None:
         """Return the axes that the user gave a layer, or None."""
-        return self._axes.get(id(layer))
+        return self._axes.get(layer)
 
     def close_source(self) -> None:
         """Stop listening to the viewer."""
@@ -157,7 +158,7 @@ class SourceRow(QWidget):
             self.failed.emit(str(error))
             self._show_axes()
             return
-        self._axes[id(self._layer)] = typed
+        self._axes[self._layer] = typed
         self._content = content
         self._show_axes()
         self.changed.emit()
