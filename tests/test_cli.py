@@ -11,6 +11,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 import pytest
+import tifffile
 
 import napari_shrinkage as ns
 from napari_shrinkage import files
@@ -76,6 +77,50 @@ def test_a_pattern_names_the_outputs(folder):
         "cells_denoised.ome.zarr",
     ]
     assert files.read(folder / "new" / "cat_denoised.ome.zarr").axes == "YXC"
+
+
+def test_patterns_that_the_shell_left_are_expanded(folder):
+    assert run(folder / "c*", "-o", folder / "out", *FAST) == 0
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["cat.png", "cells.ome.tif"]
+
+
+def test_folders_and_unknown_files_do_not_stop_the_others(folder, capsys):
+    (folder / "notes.txt").touch()
+    assert run(folder, folder / "notes.txt", folder / "cat.png", "-o", folder / "out", *FAST) == 2
+    first, second = capsys.readouterr().err.strip().splitlines()
+    assert "is a folder; name the files in it" in first
+    assert "notes.txt: unknown ending" in second
+    assert [p.name for p in (folder / "out").iterdir()] == ["cat.png"]
+
+
+def test_files_of_one_name_are_told_apart_before_anything_is_done(folder, capsys):
+    (folder / "other").mkdir()
+    files.write(folder / "other" / "cat.png", files.read(folder / "cat.png"))
+    assert run(folder / "cat.png", folder / "other" / "cat.png", "-o", folder / "out") == 2
+    assert "in runs of their own" in capsys.readouterr().err
+    assert not (folder / "out").exists()
+
+
+def test_nothing_is_computed_for_a_format_that_cannot_hold_the_result(folder, monkeypatch, capsys):
+    monkeypatch.setattr("napari_shrinkage.cli.batch.run", lambda *_: pytest.fail("it was computed"))
+    files.write(folder / "float.tif", ns.Stack(noisy(32, 32)))
+    assert run(folder / "cells.ome.tif", "-o", folder / "o.png") == 2
+    assert run(folder / "float.tif", "-o", folder / "o.png") == 2
+    assert "one picture" in capsys.readouterr().err
+
+
+def test_no_folder_is_made_for_a_file_that_cannot_be_read(folder):
+    assert run(folder / "bad.tif", "-o", folder / "new" / "deep" / "o.tif") == 2
+    assert not (folder / "new").exists()
+
+
+def test_what_a_reader_warns_of_is_one_line(folder, capsys):
+    with tifffile.TiffWriter(folder / "scenes.ome.tif", ome=True) as file:
+        for seed in (3, 4):
+            file.write(noisy(40, 50) + seed, metadata={"axes": "YX"})
+    assert run(folder / "scenes.ome.tif", "-o", folder / "o.tif", *FAST) == 0
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.endswith("holds 2 images; only the first is read.")
 
 
 def test_same_dtype_rounds_clips_and_says_so(folder, capsys):
@@ -197,6 +242,7 @@ def test_bad_recipes_are_one_line(folder, capsys, content, words):
     (["cells.ome.tif"], "out.bmp", "unknown ending"),
     (["cells.ome.tif"], "out.png", "one picture"),
     (["cells.ome.tif"], "cat.png", "exists already"),
+    (["cells.ome.tif"], "bad.tif/out.tif", "there is a file of that name"),
     (["recipe.json"], "out.tif", "unknown ending"),
 ])  # fmt: skip
 def test_outputs_that_make_no_sense_are_refused(folder, capsys, inputs, output, words):
@@ -226,6 +272,8 @@ def test_unfitting_images_are_errors_that_name_the_file(folder, capsys):
 
 def test_nothing_but_one_line_for_missing_arguments(capsys):
     for arguments in (
+        ["demo", "--threads", "0"],
+        ["run", "a.tif", "-o", ""],
         [],
         ["run"],
         ["run", "a.tif"],

@@ -79,5 +79,6 @@ def test_a_record_says_how_many_values_were_clipped():
 def test_lazy_results_are_converted_lazily_to_the_same_values():
     lazy = converted_result(result(lazy=True), "same", np.dtype(np.uint8))
     assert lazy.stack.is_lazy
+    assert "they are not counted" in lazy.record.messages[-1]
     expected = converted_result(result(), "same", np.dtype(np.uint8)).stack.array
     np.testing.assert_allclose(np.asarray(lazy.stack.array).astype(int), expected.astype(int), atol=1)

@@ -14,6 +14,13 @@ import napari_shrinkage
 assert not (loaded := {heavy!r} & sys.modules.keys()), loaded
 """
 
+SHOW_HELP = """
+import sys
+from napari_shrinkage.cli import main
+main(["run", "--help"])
+assert not (loaded := {heavy!r} & sys.modules.keys()), loaded
+"""
+
 NAME_WHAT_IS_PUBLIC = """
 import sys
 import napari_shrinkage
@@ -53,6 +60,10 @@ def run_python(code: str) -> str:
 
 def test_importing_the_package_loads_nothing_heavy():
     run_python(IMPORT_THE_PACKAGE.format(heavy=set(HEAVY)))
+
+
+def test_help_loads_no_methods():
+    run_python(SHOW_HELP.format(heavy={*HEAVY, "scipy", "pywt", "dask", "zarr", "tifffile", "PIL"}))
 
 
 def test_public_names_load_nothing_heavy_before_work_starts():

@@ -7,12 +7,14 @@ pixels comes back with the values; nothing is ever rescaled.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .engine import Result
 from .stack import Array
+
+if TYPE_CHECKING:
+    from .engine import Result
 
 DTYPES = ("same", "float32", "float64", "float16", "uint8", "uint16", "uint32", "int8", "int16", "int32")
 
@@ -62,7 +64,8 @@ def converted_result(result: Result, wish: str, source: Any) -> Result:
     Parameters
     ----------
     result : Result
-        float32, in memory or lazy. A lazy result is converted lazily, and its clipped pixels are not counted.
+        float32, in memory or lazy. A lazy result is converted lazily: its clipped pixels are not counted, and
+        the record says so.
     wish : str
         See `wanted_dtype`.
     source : dtype
@@ -73,11 +76,11 @@ def converted_result(result: Result, wish: str, source: Any) -> Result:
     if array.dtype == dtype:
         return result
     if result.stack.is_lazy:
-        return replace(result, stack=result.stack.with_array(lazily_converted(array, dtype)))
-    values, clipped = converted(array, dtype)
-    record = replace(
-        result.record, messages=result.record.messages + conversion_notes(dtype, clipped, values.size)
-    )
+        values, notes = lazily_converted(array, dtype), _uncounted(dtype)
+    else:
+        values, clipped = converted(array, dtype)
+        notes = conversion_notes(dtype, clipped, values.size)
+    record = replace(result.record, messages=result.record.messages + notes)
     return replace(result, stack=result.stack.with_array(values), record=record)
 
 
@@ -92,6 +95,12 @@ def conversion_notes(dtype: Any, clipped: int, total: int) -> tuple[str, ...]:
         return ()
     share = f"{clipped} of {total} values ({clipped / total:.2%})"
     return (f"{share} lay outside the range of {np.dtype(dtype)} and were clipped.",)
+
+
+def _uncounted(dtype: np.dtype[Any]) -> tuple[str, ...]:
+    if dtype.kind not in "iu":
+        return ()
+    return (f"Values outside the range of {dtype} are clipped; of a lazy image they are not counted.",)
 
 
 def _values_only(values: Array, dtype: Any) -> Array:

@@ -80,7 +80,7 @@ def say(message: str) -> None:
 
 def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run = commands.add_parser("run", help="denoise image files", description="Denoise image files.")
-    run.add_argument("input", nargs="+", help=f"image files ({', '.join(FORMATS)})")
+    run.add_argument("input", nargs="+", help=f"image files, or patterns in quotes ({', '.join(FORMATS)})")
     run.add_argument(
         "-o",
         "--output",
@@ -112,7 +112,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     run.add_argument("--compression", choices=COMPRESSIONS, help="default: none for TIFF, zstd for OME-Zarr")
     run.add_argument("--device", help="auto, cpu, cuda or mps; default: auto, or the recipe's")
-    run.add_argument("--threads", type=int, help="CPU threads; default: every core, or the recipe's")
+    run.add_argument("--threads", type=_at_least_one, help="CPU threads; default: all, or the recipe's")
     run.add_argument("--overwrite", action="store_true", help="replace files that exist")
     run.set_defaults(command=_run)
 
@@ -132,8 +132,14 @@ def _add_others(commands: argparse._SubParsersAction[Parser]) -> None:
     demo.add_argument(
         "--no-window", action="store_true", help="do not open napari, even where there is a display"
     )
-    demo.add_argument("--threads", type=int, help="CPU threads; default: every core")
+    demo.add_argument("--threads", type=_at_least_one, help="CPU threads; default: every core")
     demo.set_defaults(command=_demo)
+
+
+def _at_least_one(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, not {text!r}")
+    return int(text)
 
 
 def _run(arguments: argparse.Namespace) -> int:

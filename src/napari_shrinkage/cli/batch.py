@@ -2,23 +2,27 @@
 
 import argparse
 import os
+import time
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 from tqdm import tqdm
 
-from ..conversion import converted_result
+from ..conversion import converted_result, wanted_dtype
 from ..engine import Progress, Result, run
-from ..files import FORMATS, FileProblem, checked_target, ending, read, read_record, write
+from ..files import FORMATS, FileProblem, checked_target, ending, made_folder, read_record, write
 from ..methods import members
 from ..noise import Gaussian, NoiseModel, NoiseWarning
 from ..recipe import Recipe, Step, load_recipe
 from ..restorers import NAMED, PRESETS, Restorer, named
 from ..stack import Stack
 from . import BAD_INPUT, say
+from .inputs import image_files, read_input
 
+A_FOLDER = "give a folder, or a pattern with {name} in it"
 EXPECTED = (ValueError, TypeError, OSError, MemoryError)
 
 
@@ -26,11 +30,11 @@ def run_files(arguments: argparse.Namespace) -> int:
     """Denoise every input; return 0, or 2 if one could not be used."""
     try:
         recipe = wished_recipe(arguments)
-        targets = planned_targets([Path(name) for name in arguments.input], arguments.output)
+        sources, failed = image_files(arguments.input)
+        targets = planned_targets(sources, arguments.output)
     except EXPECTED as error:
         say(str(error))
         return BAD_INPUT
-    failed = 0
     for source, target in targets:
         try:
             _denoise_file(source, target, recipe, arguments)
@@ -57,8 +61,6 @@ def wished_recipe(arguments: argparse.Namespace) -> Recipe:
             raise ValueError(f"--set {change}: expected PATH=VALUE, such as transform.size=16.")
         recipe = recipe.with_value(path.strip(), text.strip())
     device, threads = arguments.device or recipe.device, arguments.threads or recipe.threads
-    if arguments.threads is not None and arguments.threads < 1:
-        raise ValueError(f"--threads {arguments.threads}: expected at least 1.")
     return replace(recipe, device=device, threads=threads)
 
 
@@ -70,13 +72,14 @@ def planned_targets(sources: list[Path], output: str) -> list[tuple[Path, Path]]
     FileProblem
         If several inputs would be written to one file, or one over itself.
     """
+    if not output.strip():
+        raise FileProblem('the output has no name; give a file, a folder ("./" is this one) or a pattern.')
     known = output.lower().endswith(tuple(FORMATS))
     into_folder = output.endswith(("/", os.sep)) or (Path(output).is_dir() and not known)
     into_folder = into_folder or (not known and "{name}" not in output and not Path(output).suffix)
     pairs = []
     for source in sources:
-        name = source.name[: -len(ending(source))]
-        target = Path(output) / source.name if into_folder else Path(output.replace("{name}", name))
+        target = Path(output) / source.name if into_folder else Path(output.replace("{name}", _stem(source)))
         ending(target)
         pairs.append((source, target))
     _refuse_collisions(pairs, output)
@@ -93,20 +96,25 @@ def _refuse_collisions(pairs: list[tuple[Path, Path]], output: str) -> None:
                 '"{name}_denoised.ome.tif".'
             )
         if place in taken:
-            raise FileProblem(
-                f"{source} and {taken[place]} would both be written to {target}; give a folder, or a pattern "
-                "with {name} in it."
-            )
+            alike = _stem(source) == _stem(taken[place])
+            advice = "denoise files of the same name in runs of their own" if alike else A_FOLDER
+            raise FileProblem(f"{source} and {taken[place]} would both be written to {target}; {advice}.")
         taken[place] = source
 
 
+def _stem(source: Path) -> str:
+    return source.name[: -len(ending(source))]
+
+
 def _denoise_file(source: Path, target: Path, recipe: Recipe, arguments: argparse.Namespace) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    checked_target(target, arguments.compression, arguments.overwrite)
-    stack = read(source, arguments.axes)
+    started = time.perf_counter()
+    stack = read_input(source, arguments.axes)
+    wish = arguments.dtype or _usual_dtype(target)
+    made_folder(target.parent)
+    checked_target(target, arguments.compression, arguments.overwrite, _expected(stack, wish))
     with tqdm(total=1, desc=source.name, disable=None, leave=False, unit="tile") as bar:
         result = _restored(recipe, stack, bar)
-        result = converted_result(result, arguments.dtype or _usual_dtype(target), stack.array.dtype)
+        result = converted_result(result, wish, stack.array.dtype)
         write(
             target,
             result.stack,
@@ -115,9 +123,15 @@ def _denoise_file(source: Path, target: Path, recipe: Recipe, arguments: argpars
             arguments.overwrite,
             progress=lambda done, total: _show(bar, Progress(done, total, "writing")),
         )
-    print(f"{source} -> {target} ({result.record.seconds:.2f} s)")
+    print(f"{source} -> {target} ({time.perf_counter() - started:.2f} s)")
     for message in result.record.messages:
         print(f"  {message}")
+
+
+def _expected(stack: Stack, wish: str) -> Stack:
+    """Return a stack like the output, which takes no memory: what can be known of it before the work."""
+    zero = np.zeros((), wanted_dtype(wish, stack.array.dtype))
+    return stack.with_array(np.broadcast_to(zero, stack.shape))
 
 
 def _restored(recipe: Recipe, stack: Stack, bar: Any) -> Result:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..conversion import converted
 from ..engine import Result, drain, run
-from ..files import FileProblem, write
+from ..files import FileProblem, made_folder, write
 from ..noise import Gaussian
 from ..recipe import Recipe
 from ..restorers import PRESETS, named
@@ -25,15 +25,12 @@ def run_demo(output: str, threads: int | None, window: bool) -> int:
     """Denoise the samples, print the table, write the pictures, and open napari where there is a display."""
     folder = Path(output)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        made_folder(folder)
         print(ROW.format("image", "method", "noise found", "seconds", "PSNR/dB", "SSIM"))
         for sample in (photograph(), fluorescence_stack()):
             _show_sample(sample, folder, threads)
     except FileProblem as error:
         say(str(error))
-        return BAD_INPUT
-    except OSError as error:
-        say(f"{folder} cannot be written: {error.strerror}.")
         return BAD_INPUT
     print(f"\nPictures (noisy, denoised, and what was taken away) are in {folder}/")
     if window and has_display():

@@ -11,11 +11,11 @@ from typing import Any
 import napari_shrinkage
 
 from ..estimators import gaussian_noise
-from ..files import read
 from ..methods import Method, members, parameters, roles
 from ..noise import NoiseWarning
 from ..restorers import NAMED, PRESETS
 from . import BAD_INPUT, say
+from .inputs import image_files, read_input
 
 WIDTH = 100
 ROLES = ("restorer", "transform", "rule", "threshold", "noise", "estimator")
@@ -45,12 +45,14 @@ def list_methods(name: str | None = None) -> int:
 
 def estimate_files(inputs: Sequence[str], axes: str | None) -> int:
     """Print the noise of each file and what the number is worth; return 2 if one could not be read."""
-    failed = 0
-    for name in inputs:
+    sources, failed = image_files(inputs)
+    for source in sources:
+        name = str(source)
         try:
+            stack = read_input(source, axes)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NoiseWarning)
-                noise = gaussian_noise(read(name, axes))
+                noise = gaussian_noise(stack)
         except (ValueError, TypeError, OSError, MemoryError) as error:
             failed += 1
             say(str(error) if name in str(error) else f"{name}: {error}")

@@ -1,0 +1,52 @@
+"""The image files that a command is given: patterns, folders and unknown kinds, and what reading them tells.
+
+Convention: an input that is no image file is one line on stderr, and does not cost the others their turn.
+"""
+
+from __future__ import annotations
+
+import glob
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..files import FileProblem, ending, read
+from ..stack import Stack
+from . import say
+
+
+def image_files(words: Sequence[str]) -> tuple[list[Path], int]:
+    """Return the files that the words name, and how many words name none.
+
+    Parameters
+    ----------
+    words : sequence of str
+        Paths, or patterns such as "*.tif" where the shell has not expanded them (Windows, quotes).
+    """
+    found: list[Path] = []
+    refused = 0
+    for path in (path for word in words for path in _matches(word)):
+        try:
+            ending(path)
+            found.append(path)
+        except FileProblem as problem:
+            refused += 1
+            folder = f"{path} is a folder; name the files in it, such as {path / '*.tif'}."
+            say(folder if path.is_dir() else str(problem))
+    return found, refused
+
+
+def read_input(path: Path, axes: str | None) -> Stack:
+    """Read an image file, saying what its reader warns of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        stack = read(path, axes)
+    for warning in caught:
+        say(str(warning.message))
+    return stack
+
+
+def _matches(word: str) -> list[Path]:
+    """Return the files that fit a pattern; a word that nothing fits stays as it is."""
+    fitting = [] if Path(word).exists() else sorted(glob.glob(word))
+    return [Path(name) for name in fitting or [word]]
