@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
@@ -64,17 +62,6 @@ def test_code_repeats_a_region_and_correlated_noise(tmp_path):
     again = executed(as_python(made.record))
     assert again.region == region
     np.testing.assert_array_equal(again.stack.array, made.stack.array)
-
-
-def test_code_for_a_layer_reads_it_from_the_viewer(tmp_path):
-    stack = noisy_file(tmp_path, "TYX", (2, 40, 50))
-    layer_stack = ns.Stack(stack.array, stack.axes, source="my cells")
-    made = ns.drain(ns.run(ns.Recipe.of(SMALL, ns.Gaussian(5.0), threads=1), layer_stack))
-
-    viewer = SimpleNamespace(layers={"my cells": SimpleNamespace(data=stack.array)})
-    np.testing.assert_array_equal(
-        executed(as_python(made.record), viewer=viewer).stack.array, made.stack.array
-    )
 
 
 def record(tmp_path, name: str = "dct-wiener", noise: ns.Gaussian | None = None) -> ns.Record:

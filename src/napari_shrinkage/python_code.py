@@ -37,23 +37,23 @@ def as_python(made: Record | Recipe, source: str = "") -> str:
     region = _region_code(made)
     lines = [
         "import napari_shrinkage as ns",
-        "from napari_shrinkage.files import read",
         *_imports(recipe),
-        "",
-        _reading_code(made, source),
+        *_reading_code(made, source),
         f"recipe = ns.Recipe((\n{steps},\n), {settings})",
         f"result = ns.drain(ns.run(recipe, stack{region}))",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _reading_code(made: Record | Recipe, source: str) -> str:
+def _reading_code(made: Record | Recipe, source: str) -> list[str]:
+    """Return the lines that make `stack`, from a file or from the layer of that name."""
     about = made.input if isinstance(made, Record) else {}
     name = source or str(about.get("source", "")) or "image.ome.tif"
     axes = f", axes={about['axes']!r}" if about else ""
     if name.lower().endswith(tuple(FORMATS)):
-        return f"stack = read({name!r}{axes})"
-    return f"stack = ns.Stack(viewer.layers[{name!r}].data{axes})  # in napari's console"
+        return ["from napari_shrinkage.files import read", "", f"stack = read({name!r}{axes})"]
+    code = f"stack = stack_of(viewer.layers[{name!r}]{axes})  # in napari's console"
+    return ["from napari_shrinkage.api import stack_of", "", code]
 
 
 def _region_code(made: Record | Recipe) -> str:

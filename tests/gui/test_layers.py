@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image, Labels, Points, Shapes
 from napari.layers import Layer as NapariLayer
+from napari.layers._source import Source
 
 import napari_shrinkage as ns
 from napari_shrinkage.engine import recorded, resolve
@@ -21,9 +24,11 @@ from napari_shrinkage.gui.layers import (
     restored_layer,
     result_layer,
     result_of_layer,
+    source_name,
     stack_layer,
     stack_of_layer,
 )
+from napari_shrinkage.python_code import as_python
 
 DCT = ns.Shrinkage(transform=ns.SlidingDCT(size=8, stride=4), rule=ns.Hard(), threshold=ns.Ratio(r=2.7))
 RECIPE = ns.Recipe.of(DCT, ns.Gaussian(5.0), threads=1)
@@ -337,3 +342,29 @@ def test_a_result_is_drawn_exactly_over_its_source(make_napari_viewer, qtbot):
     after = viewer.screenshot(flash=False).astype(int)
     assert before.max() > 100
     assert np.abs(before - after)[..., :3].max() <= 2
+
+
+@pytest.mark.parametrize("multiscale", [False, True])
+def test_code_for_a_layer_repeats_its_result_in_the_console(multiscale):
+    data = noisy(3, 64, 64)
+    layer = Image(
+        [data, data[:, ::2, ::2]] if multiscale else data,
+        name="my cells",
+        scale=(0.5, 0.1, 0.1),
+        multiscale=multiscale,
+    )
+    made = run(layer)
+    viewer = SimpleNamespace(layers={"my cells": layer})
+    for code in (as_python(made.record), as_python(RECIPE, source_name(layer))):
+        names: dict[str, object] = {"viewer": viewer}
+        exec(code, names)
+        again = names["result"]
+        np.testing.assert_array_equal(again.stack.array, made.stack.array)
+        assert again.stack.spacing == made.stack.spacing
+
+
+def test_the_source_of_a_layer_is_a_file_that_can_be_read_or_its_name(tmp_path):
+    for path, name in ((tmp_path / "cells.ome.tif", None), (tmp_path / "photo.jpg", "photo")):
+        layer = NapariLayer.create(noisy(8, 9), {"name": "photo"}, "image")
+        layer._set_source(Source(path=str(path)))
+        assert source_name(layer) == stack_of_layer(layer).source == (name or str(path))

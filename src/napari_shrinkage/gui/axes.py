@@ -1,6 +1,7 @@
 """Which axis of an image layer is which: from its labels, else from its units, else by custom.
 
-Convention: one upper-case letter per axis, as `stack.Stack` has them; the colours of an RGB layer are a last C.
+Convention: one upper-case letter per axis, as `stack.Stack` has them; the colours of an RGB layer are a
+last C.
 """
 
 from __future__ import annotations

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from ..files import FileProblem, read, read_record, write
+from ..files import FileProblem, ending, read, read_record, write
 from .layers import RECORD, LayerData, record_of_layer, stack_layer, stack_of_layer
 
 
@@ -19,7 +20,7 @@ def read_ome_tiff(path: str | list[str]) -> list[LayerData]:
     if isinstance(path, list):
         raise FileProblem("several files at once cannot be stacked by this reader; open them one by one.")
     stack, record = read(path), read_record(path)
-    name = path.replace("\\", "/").rpartition("/")[2].rpartition(".ome.")[0]
+    name = Path(path).name[: -len(ending(path))]
     return [stack_layer(stack, name, metadata={} if record is None else {RECORD: record.to_json()})]
 
 

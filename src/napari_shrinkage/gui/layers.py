@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import Result, drain, run
+from ..files import FORMATS
 from ..pyramid import pyramid
 from ..recipe import Recipe, Record
 from ..stack import Array, Stack
@@ -64,7 +65,13 @@ def stack_of_layer(layer: Any, axes: str | None = None) -> Stack:
     letters = overridden_axes(layer, axes) if axes else layer_axes(layer)
     spacing = [abs(float(s)) for s in layer.scale] + [1.0] * bool(layer.rgb)
     units = [str(unit) for unit in layer.units] + ["pixel"] * bool(layer.rgb)
-    return Stack(array, letters, tuple(spacing), tuple(units), str(layer.source.path or layer.name))
+    return Stack(array, letters, tuple(spacing), tuple(units), source_name(layer))
+
+
+def source_name(layer: Any) -> str:
+    """Return the file that a layer shows, where `files.read` reads its kind, else the layer's name."""
+    path = str(layer.source.path or "")
+    return path if path.lower().endswith(tuple(FORMATS)) else str(layer.name)
 
 
 def layer_array(layer: Any) -> Any:

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMenu, QToolButton, QWidge
 
 from ..recipe import Record, load_recipe, save_recipe
 from ..report import as_python, methods_paragraph
-from .layers import record_of_layer
+from .layers import record_of_layer, source_name
 
 FILES = "Recipe (*.json)"
 
@@ -49,8 +49,7 @@ class RecipeMenu(QToolButton):
     def copy_python(self) -> None:
         """Put the code that does the same on the clipboard."""
         layer = self._panel.source.layer
-        source = "" if layer is None else str(layer.source.path or layer.name)
-        _copy(as_python(self._panel.recipe, source))
+        _copy(as_python(self._panel.recipe, "" if layer is None else source_name(layer)))
         self._panel.messages.say("The Python code is on the clipboard.")
 
     def copy_paragraph(self) -> None:
