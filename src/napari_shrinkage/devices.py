@@ -23,7 +23,7 @@ def chosen_device(wish: str, has_kernel: bool) -> tuple[str, str]:
     there = accelerators()
     if wish == "auto":
         return (there[0], "the fastest device found") if there else ("cpu", "no accelerator found")
-    if wish.partition(":")[0] not in there:
+    if wish not in there:
         raise ValueError(
             f"device={wish!r} is not available here; there is {', '.join(['cpu', *there])}. "
             'Use device="auto" to take what is there.'
@@ -32,12 +32,12 @@ def chosen_device(wish: str, has_kernel: bool) -> tuple[str, str]:
 
 
 def accelerators() -> tuple[str, ...]:
-    """Return the accelerators that torch can use, fastest first."""
+    """Return the accelerators that torch can use, fastest first: "cuda", then each "cuda:N", "mps"."""
     import torch
 
     found = []
     if torch.cuda.is_available():
-        found.append("cuda")
+        found += ["cuda", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
     if torch.backends.mps.is_available():
         found.append("mps")
     return tuple(found)
