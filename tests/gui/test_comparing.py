@@ -90,13 +90,35 @@ def test_the_method_noise_is_input_minus_result_and_is_tested(open_widget, noisy
     assert "run first" in widget.messages.text()
     click(qtbot, widget.run_button)
     wait_for(lambda: not widget.job.running)
+    content = widget.source.content
     click(qtbot, widget.noise_button)
+    wait_for(lambda: not widget.method_noise.busy)
     removed = viewer.layers["picture method noise"].data
     assert np.allclose(removed, noisy - widget.results.layer_of(layer).data, atol=1e-4)
+    assert widget.source.content is content  # the new layer was not taken for an image to work on
     assert widget.white.isVisible()
     assert "±" in widget.white.text()
+    viewer.layers.selection.active = viewer.layers["picture method noise"]
+    assert widget.source.layer is layer
     click(qtbot, widget.noise_button)
     assert "picture method noise" not in viewer.layers
+    click(qtbot, widget.noise_button)
+    click(qtbot, widget.noise_button)
+    wait_for(lambda: not widget.method_noise.busy)
+    assert "picture method noise" not in viewer.layers  # taken back before it was there
+
+
+def test_the_method_noise_is_that_of_the_run_whatever_its_layer_shows_by_now(
+    open_widget, noisy, qtbot, wait_for
+):
+    viewer, layer, widget = open_widget(noisy)
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    layer.data = np.zeros((30, 40), np.float32)
+    click(qtbot, widget.noise_button)
+    wait_for(lambda: not widget.method_noise.busy)
+    removed = viewer.layers["picture method noise"].data
+    assert np.allclose(removed, noisy - widget.results.layer_of(layer).data, atol=1e-4)
 
 
 def test_the_preview_box_moves_by_its_outline_and_only_by_it(open_widget, noisy, qtbot, wait_for):
@@ -202,6 +224,9 @@ def test_the_noise_widget_measures_and_the_shrinkage_widget_takes_it_over(
     click(qtbot, measuring.use_button)
     assert widget.noise.value == measuring.measured.noise
     assert kept_noise(layer) == Gaussian(sigma)
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    assert kept_noise(widget.results.layer_of(layer)) is None  # its noise is another
     viewer.theme = "light"
     click(qtbot, measuring.forget_button)
     assert widget.noise.value is None

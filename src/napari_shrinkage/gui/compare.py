@@ -1,4 +1,4 @@
-"""Before and after: a line that wipes between them, and what the method took away.
+"""Before and after: a line that wipes between them.
 
 Convention: "after" is the preview or a result layer. While the wipe is on, that layer is hidden and a
 temporary layer shows the part of it on the right of the line: a cut of the same array, so nothing is copied
@@ -13,14 +13,9 @@ from typing import Any
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from ..diagnostics import Whiteness, whiteness
-from ..engine import Result
 from .guides import WipeGuide
-from .layers import method_noise_layer
 from .overlays import Follower, TemporaryLayer, appearance, placement, shines
 from .regions import displayed_axes, layer_shape
-
-TESTED = 2**24  # pixels that the whiteness test looks at, at most
 
 
 class Wipe(QObject):
@@ -193,55 +188,3 @@ class Wipe(QObject):
     def _layer_removed(self, event: Any) -> None:
         if event.value is self._after:
             self._removed()
-
-
-class MethodNoise:
-    """The layer of what a method took away, one per source, and its whiteness.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where the layer goes.
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
-        self._layer: Any = None
-
-    @property
-    def shown(self) -> bool:
-        """Whether its layer is in the viewer."""
-        return self._layer is not None and self._layer in self._viewer.layers
-
-    def show(self, source: Any, result: Result) -> Whiteness:
-        """Show input minus result, and return its whiteness."""
-        from napari.layers import Layer
-
-        made = method_noise_layer(source, result, f"{source.name} method noise")
-        self.hide()
-        layers = self._viewer.layers
-        active = layers.selection.active
-        self._layer = Layer.create(*made)
-        layers.append(self._layer)
-        layers.selection.active = active
-        return whiteness(_tested(made[0]))
-
-    def forget(self) -> None:
-        """Leave the layer to the user."""
-        self._layer = None
-
-    def hide(self) -> None:
-        """Take the layer out."""
-        if self.shown:
-            self._viewer.layers.remove(self._layer)
-        self._layer = None
-
-
-def _tested(values: Any) -> Any:
-    """Return at most `TESTED` pixels' worth of planes, evenly spread, in memory."""
-    planes = math.prod(values.shape[:-2])
-    most = max(TESTED // math.prod(values.shape[-2:]), 1)
-    if planes <= most:
-        return np.asarray(values)
-    chosen = np.unique(np.linspace(0, planes - 1, most).round().astype(int))
-    return np.stack([np.asarray(values[np.unravel_index(int(i), values.shape[:-2])]) for i in chosen])

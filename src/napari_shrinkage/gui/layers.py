@@ -18,8 +18,10 @@ from ..recipe import Recipe, Record
 from ..stack import Array, Stack
 from ..tiles import Region, whole
 from .axes import layer_axes, overridden_axes
+from .kept_noise import without_noise
 
 RECORD = "napari_shrinkage"
+METHOD_NOISE = "napari_shrinkage_method_noise"
 SPATIAL = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 LOOKS = (
     "rgb",
@@ -128,7 +130,7 @@ def result_layer(layer: Any, result: Result, name: str) -> LayerData:
     levels = _level_shapes(layer, result)
     attributes = {**_attributes(layer), "name": name, "multiscale": levels is not None}
     attributes.update(_placed(layer, result))
-    attributes["metadata"] = {**layer.metadata, RECORD: result.record.to_json()}
+    attributes["metadata"] = {**without_noise(layer.metadata), RECORD: result.record.to_json()}
     array = result.stack.array
     return (array if levels is None else pyramid(array, levels)), attributes, "image"
 
@@ -138,7 +140,7 @@ def restored_layer(layer: Any, recipe: Recipe, axes: str | None = None) -> Layer
     return result_layer(layer, drain(run(recipe, stack_of_layer(layer, axes))), f"{layer.name} denoised")
 
 
-def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
+def method_noise_layer(layer: Any, result: Result, name: str, removed: Any = None) -> LayerData:
     """Return the layer of the method noise: input minus result, what the method took away.
 
     Parameters
@@ -149,6 +151,8 @@ def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
         Made from it, or from a region of it.
     name : str
         Name of the new layer.
+    removed : array, optional
+        `method_noise` of both, where it was made already.
 
     Returns
     -------
@@ -156,7 +160,8 @@ def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
         (data, attributes, "image") in the units of the image, with limits symmetric about 0; of a colour
         image the luminance (R + G + B) / sqrt(3), whose noise is as strong as that of one colour.
     """
-    removed = method_noise(stack_of_layer(layer, result.stack.axes), result)
+    if removed is None:
+        removed = method_noise(stack_of_layer(layer, result.stack.axes), result)
     attributes = {
         **_attributes(layer),
         **_placed(layer, result),
@@ -170,7 +175,7 @@ def method_noise_layer(layer: Any, result: Result, name: str) -> LayerData:
         gamma=1.0,
         interpolation2d="nearest",
         blending="translucent",
-        metadata={},
+        metadata={METHOD_NOISE: True},
     )
     return removed, attributes, "image"
 

@@ -23,7 +23,7 @@ from ..noise import NoiseModel
 from ..recipe import Plan, Recipe, Step
 from .actions import Actions
 from .jobs import Job
-from .kept_noise import kept_noise, without_noise
+from .kept_noise import kept_noise
 from .layers import result_layer
 from .live import LivePreview
 from .messages import MessageLine
@@ -252,8 +252,7 @@ class Panel(QWidget):
                 notes.append(f"{target.layer.name!r} was removed meanwhile; its result was dropped.")
                 continue
             layer = result_layer(target.layer, result, f"{target.layer.name} denoised")
-            layer[1]["metadata"] = without_noise(layer[1]["metadata"])
-            self.results.put(target.layer, layer, result)
+            self.results.put(target.layer, layer, result, target.content.stack)
             verdicts = [plan.noise.verdict for plan in result.record.plans]  # shown beside the noise
             notes += [message for message in result.record.messages if message not in (*notes, *verdicts)]
             if target.layer is self.source.layer:

@@ -5,12 +5,24 @@ Convention: a result lies directly above its source and keeps the looks that the
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from ..engine import Result
+from ..stack import Stack
 from .layers import LayerData
 
 PLACED = ("scale", "translate", "rotate", "shear", "affine")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A source layer, the live layer of its result, the result, and the pixels that it was made from."""
+
+    source: Any
+    layer: Any
+    result: Result
+    stack: Stack
 
 
 class Results:
@@ -24,10 +36,10 @@ class Results:
 
     def __init__(self, viewer: Any) -> None:
         self._viewer = viewer
-        self._live: dict[int, tuple[Any, Any, Result]] = {}  # by source: source, its result layer, the result
+        self._live: dict[int, Entry] = {}  # by source
 
-    def put(self, source: Any, made: LayerData, result: Result) -> Any:
-        """Show a result: in the last one's layer if that still stands, else in a new one."""
+    def put(self, source: Any, made: LayerData, result: Result, stack: Stack) -> Any:
+        """Show a result of a stack: in the last one's layer if that still stands, else in a new one."""
         layer = self.layer_of(source)
         if layer is None or not _fits(layer, made):
             if layer is not None:
@@ -35,18 +47,23 @@ class Results:
             layer = self._added(source, made)
         else:
             _refresh(layer, made)
-        self._live[id(source)] = (source, layer, result)
+        self._live[id(source)] = Entry(source, layer, result, stack)
         return layer
 
     def layer_of(self, source: Any) -> Any:
         """Return the live result layer of a source, or None."""
         entry = self._entry(source)
-        return None if entry is None else entry[1]
+        return None if entry is None else entry.layer
 
     def result_of(self, source: Any) -> Result | None:
         """Return the result that the live layer of a source shows, or None."""
         entry = self._entry(source)
-        return None if entry is None else entry[2]
+        return None if entry is None else entry.result
+
+    def input_of(self, source: Any) -> Stack | None:
+        """Return the pixels that the live result was made from, whatever the source shows by now, or None."""
+        entry = self._entry(source)
+        return None if entry is None else entry.stack
 
     def keep(self, source: Any) -> Any:
         """Pin the live result of a source: the next run makes a new layer. Return the layer, or None."""
@@ -57,13 +74,15 @@ class Results:
     def let_go(self) -> None:
         """Forget results whose source or layer is not in the viewer any more, and so free their pixels."""
         layers = self._viewer.layers
-        gone = [key for key, (source, layer, _) in self._live.items() if not {source, layer} <= set(layers)]
+        gone = [key for key, one in self._live.items() if not {one.source, one.layer} <= set(layers)]
         for key in gone:
             del self._live[key]
 
-    def _entry(self, source: Any) -> tuple[Any, Any, Result] | None:
+    def _entry(self, source: Any) -> Entry | None:
         entry = self._live.get(id(source))
-        return entry if entry is not None and entry[0] is source and entry[1] in self._viewer.layers else None
+        if entry is None or entry.source is not source or entry.layer not in self._viewer.layers:
+            return None
+        return entry
 
     def _added(self, source: Any, made: LayerData) -> Any:
         from napari.layers import Layer

@@ -8,11 +8,12 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidge
 
 from ..recipe import Recipe
 from ..restorers import named
-from .compare import MethodNoise, Wipe
+from .compare import Wipe
 from .history import History, remember, remembered
 from .kernels import warm_up
 from .menu import RecipeMenu
 from .method_editor import RestorerEditor
+from .method_noise import MethodNoise
 from .panel import Panel
 from .preferences import preferred_preset
 from .preview import Preview
@@ -40,7 +41,7 @@ class ShrinkageWidget(Panel):
         self._settled.setInterval(SETTLED_MS)
         self._settled.timeout.connect(self._note_settings)
         self.wipe = Wipe(self.viewer, self)
-        self.method_noise = MethodNoise(self.viewer)
+        self.method_noise = MethodNoise(self.viewer, self)
         self.top.addLayout(self._history_row())
         self.bottom.addLayout(self._compare_row())
         self.bottom.addWidget(self.white)
@@ -48,6 +49,8 @@ class ShrinkageWidget(Panel):
             signal.connect(self._settled.start)
         self.job.succeeded.connect(self._after_run)
         self.live.ready.connect(self._after_preview)
+        self.method_noise.tested.connect(self._say_white)
+        self.method_noise.failed.connect(self.messages.warn)
         self.wipe.lost.connect(lambda: QTimer.singleShot(0, self._wipe_lost))
         warm_up()
 
@@ -69,7 +72,7 @@ class ShrinkageWidget(Panel):
         """Let go of the viewer, and keep the settings for the next session."""
         remember(NAME, self.recipe)
         self.wipe.close()
-        self.method_noise.forget()
+        self.method_noise.close()
         super().close_panel()
 
     def _history_row(self) -> QHBoxLayout:
@@ -184,10 +187,14 @@ class ShrinkageWidget(Panel):
         if not on:
             self.method_noise.hide()
             return
-        result = self.results.result_of(self.source.layer)
-        if result is None:
+        layer = self.source.layer
+        result, stack = self.results.result_of(layer), self.results.input_of(layer)
+        if result is None or stack is None:
             self.messages.warn("The method noise is input minus result: run first.")
             self.noise_button.setChecked(False)
             return
-        self.white.setText(self.method_noise.show(self.source.layer, result).sentence())
+        self.method_noise.show(layer, result, stack)
+
+    def _say_white(self, sentence: str) -> None:
+        self.white.setText(sentence)
         self.white.show()

@@ -16,7 +16,7 @@ from superqt.utils import signals_blocked
 from ..stack import Stack
 from .content import Content
 from .editor import narrow_combo, row_label
-from .layers import stack_of_layer
+from .layers import METHOD_NOISE, RECORD, stack_of_layer
 from .overlays import is_temporary
 
 WORDS = {"T": "time points", "Z": "Z planes", "C": "channels", "Y": "rows", "X": "columns"}
@@ -115,9 +115,9 @@ class SourceRow(QWidget):
             self._chosen()
 
     def _follow_active(self, event: Any = None) -> None:
-        """Work on the layer that the user selects, unless it is a result of ours."""
+        """Work on the layer that the user selects, unless we made it."""
         active = self._viewer.layers.selection.active
-        if active is not None and is_image(active) and "napari_shrinkage" not in active.metadata:
+        if active is not None and is_image(active) and not {RECORD, METHOD_NOISE} & set(active.metadata):
             self.choose(active)
 
     def _chosen(self, index: int = 0) -> None:
