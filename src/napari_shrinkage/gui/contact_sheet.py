@@ -38,7 +38,7 @@ from .regions import boxed
 from .variants import Setting, grid, settings_of, value_at
 
 SIDE = 3  # pictures along each side
-THUMB = 220  # side of a picture: pixels of the screen, and at most as many of the image
+THUMB = 192  # side of a picture: pixels of the screen, and at most as many of the image
 
 
 @dataclass(frozen=True)
