@@ -248,6 +248,13 @@ def test_windows_and_chunks_agree_around_holes(
     np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), whole, atol=1e-2)
 
 
+def test_the_record_counts_what_was_not_a_number() -> None:
+    holed = STACK[0].copy()
+    holed[3:5, 7] = np.nan
+    result = ns.drain(ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(1.0)), ns.Stack(holed)))
+    assert "2 values that are not finite" in " ".join(result.record.messages)
+
+
 def test_all_not_a_number_says_so() -> None:
     with pytest.raises(ValueError, match="finite"):
         ns.restore(np.full((20, 20), np.nan))

@@ -172,7 +172,7 @@ def recorded(
         input=described(stack, region),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(seconds, 4),
-        messages=verdicts + _notes(plans),
+        messages=verdicts + _notes(plans, stack),
     )
 
 
@@ -216,6 +216,15 @@ def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Gene
     return out
 
 
-def _notes(plans: tuple[Plan, ...]) -> tuple[str, ...]:
-    silent = any(plan.noise.silent() for plan in plans)
-    return ("Where the noise is zero the values are unchanged.",) if silent else ()
+def _notes(plans: tuple[Plan, ...], stack: Stack) -> tuple[str, ...]:
+    notes = []
+    if any(plan.noise.silent() for plan in plans):
+        notes.append("Where the noise is zero the values are unchanged.")
+    holes = 0 if stack.is_lazy else _not_finite(stack.array)
+    if holes:
+        notes.append(f"{holes} values that are not finite were filled from their neighbours and put back.")
+    return tuple(notes)
+
+
+def _not_finite(array: Any) -> int:
+    return 0 if array.dtype.kind != "f" else array.size - int(np.count_nonzero(np.isfinite(array)))
