@@ -30,6 +30,13 @@ class Hidden:
     """Mark a field that is stored in the record but not offered in a form."""
 
 
+@dataclass(frozen=True)
+class Suggestions:
+    """Mark a text field with values that a form offers; any other valid text may be typed."""
+
+    values: tuple[str, ...]
+
+
 HIDDEN = Hidden()
 ADVANCED = "advanced"
 RESERVED = {
@@ -63,6 +70,8 @@ class Parameter:
         Smallest number of entries of a tuple.
     choices : tuple of str
         The allowed values, empty when not a choice.
+    suggestions : tuple of str
+        Values that a form offers for a text; others are allowed too.
     unit : str
         Unit of the value, or "".
     doc : str
@@ -81,6 +90,7 @@ class Parameter:
     high_open: bool = False
     least: int = 0
     choices: tuple[Any, ...] = ()
+    suggestions: tuple[str, ...] = ()
     unit: str = ""
     doc: str = ""
     hidden: bool = False
@@ -360,9 +370,13 @@ def _mark(mark: Any) -> dict[str, Any]:
             return {"unit": unit}
         case Hidden():
             return {"hidden": True}
+        case Suggestions(values=values):
+            return {"suggestions": values}
         case "advanced":
             return {"advanced": True}
-    raise TypeError(f"nothing reads the mark {mark!r}; use Ge, Gt, Le, Lt, MinLen, Unit, HIDDEN or ADVANCED.")
+    raise TypeError(
+        f"nothing reads the mark {mark!r}; use Ge, Gt, Le, Lt, MinLen, Unit, Suggestions, HIDDEN or ADVANCED."
+    )
 
 
 def _within(value: Any, parameter: Parameter) -> bool:

@@ -149,6 +149,30 @@ def test_a_line_of_text_reads_what_it_wrote(value):
     assert read_text(written_text(value), parameter) == value
 
 
+def test_a_wavelet_is_chosen_or_typed_and_a_wrong_one_is_refused(qtbot):
+    form = MethodForm(StationaryWavelet())
+    qtbot.addWidget(form)
+    said = []
+    form.invalid.connect(said.append)
+    combo = form.editor("wavelet").findChild(QComboBox)
+    for text in ("coif2", "rbio2.2"):
+        assert (combo.findText(text) >= 0) == (text == "coif2")
+        combo.lineEdit().setText(text)
+        combo.lineEdit().editingFinished.emit()
+        assert form.value.wavelet == text
+    combo.lineEdit().setText("db99")
+    combo.lineEdit().editingFinished.emit()
+    assert form.value.wavelet == "rbio2.2"
+    assert "db99" in said[-1]
+
+
+@pytest.mark.parametrize(
+    "name", next(p for p in parameters(StationaryWavelet) if p.name == "wavelet").suggestions
+)
+def test_every_suggested_wavelet_is_one(name):
+    assert StationaryWavelet(wavelet=name).bank
+
+
 def test_numbers_that_cannot_be_read_are_refused_with_what_is_expected(qtbot):
     form = MethodForm(RatioPerLevel())
     qtbot.addWidget(form)

@@ -11,7 +11,7 @@ from dataclasses import MISSING
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QLineEdit
+from qtpy.QtWidgets import QCheckBox, QComboBox, QLineEdit
 from superqt.utils import signals_blocked
 
 from ..methods import Parameter
@@ -77,6 +77,30 @@ class TextEditor(Editor):
         self._line.setCursorPosition(0)
 
 
+class SuggestionEditor(Editor):
+    """A combo box of suggested texts, in which any other one can be typed."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        super().__init__()
+        self._combo = narrow_combo()
+        self._combo.setEditable(True)
+        self._combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self._combo.setCompleter(None)  # it would turn the typed "db1" into a suggested "db10"
+        self._combo.addItems(parameter.suggestions)
+        self._row.addWidget(self._combo)
+        line = self._combo.lineEdit()
+        assert line is not None
+        line.editingFinished.connect(self._chosen)
+        self._combo.activated.connect(self._chosen)
+
+    def _chosen(self, index: int = 0) -> None:
+        self._edited(self._combo.currentText().strip())
+
+    def _show(self) -> None:
+        with signals_blocked(self._combo):
+            self._combo.setCurrentText(self._value)
+
+
 def read_text(text: str, parameter: Parameter) -> Any:
     """Return the value that a line of text stands for: a string, a number, numbers with commas, or JSON."""
     if parameter.type is str:
@@ -102,6 +126,8 @@ def editor_for(parameter: Parameter, owner: str = "") -> Editor:
     """Return the editor of a plain (not nested) parameter of the method class named `owner`."""
     if parameter.choices:
         return ChoiceEditor(parameter)
+    if parameter.suggestions:
+        return SuggestionEditor(parameter)
     if parameter.type is bool:
         return BoolEditor()
     if parameter.type is int:

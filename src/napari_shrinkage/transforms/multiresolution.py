@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import annotated_types as at
 
-from ..methods import ADVANCED
+from ..methods import ADVANCED, Suggestions
 from ..stack import Border
 from .base import Band, Coefficients, Subband, Transform, per_axis
 from .filter_bank import FilterBank, band_letters, filter_bank, subbands
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..sample import Sample
 
 MOST_MARGIN = 32
+WaveletName = Annotated[
+    str, Suggestions(("haar", "db2", "db4", "db8", "sym4", "sym8", "coif1", "coif2", "bior2.2", "bior4.4"))
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,7 @@ class Multiresolution(Transform):
         Number of scales along Z of a volume; None takes as many less as the voxel is coarser along Z.
     """
 
-    wavelet: str = "sym8"
+    wavelet: WaveletName = "sym8"
     levels: Annotated[int | None, at.Ge(1), at.Le(MOST_LEVELS)] = None
     border: Border = "symmetric"
     ndim: Literal[2, 3] = 2

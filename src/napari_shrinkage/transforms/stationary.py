@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..methods import method
 from ..stack import Geometry
 from .filter_bank import FilterBank, Taps, filter_bank, weighted_sum, wrapped
-from .multiresolution import MOST_MARGIN, Multiresolution
+from .multiresolution import MOST_MARGIN, Multiresolution, WaveletName
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +36,7 @@ class StationaryWavelet(Multiresolution):
     Coifman, Donoho, "Translation-invariant de-noising", 1995, doi:10.1007/978-1-4612-2544-7_9.
     """
 
-    wavelet: str = "haar"
+    wavelet: WaveletName = "haar"
 
     @property
     def bank(self) -> FilterBank:

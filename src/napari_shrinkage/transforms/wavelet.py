@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..methods import method
 from ..stack import Geometry
 from .filter_bank import FilterBank, Taps, weighted_sum, wrapped
-from .multiresolution import MOST_MARGIN, Multiresolution
+from .multiresolution import MOST_MARGIN, Multiresolution, WaveletName
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,7 +37,7 @@ class Wavelet(Multiresolution):
     Mallat, "A theory for multiresolution signal decomposition", IEEE TPAMI 11, 1989, doi:10.1109/34.192463.
     """
 
-    wavelet: str = "sym8"
+    wavelet: WaveletName = "sym8"
 
     @property
     def orthonormal(self) -> bool:
