@@ -90,18 +90,22 @@ def take(n: int) -> Function:
 @cache
 def put(n: int) -> Function:
     """Return (buffer, start, step, a), which writes the n numbers to the buffer."""
-    half, h = put(n // 2) if n > 4 else None, n // 2
-
-    @inlined
-    def put_four(x: Any, at: int, step: int, a: Numbers) -> None:
-        x[at], x[at + step], x[at + 2 * step], x[at + 3 * step] = a
+    if n == 4:
+        return put_four
+    half, h = put(n // 2), n // 2
 
     @inlined
     def put_halves(x: Any, at: int, step: int, a: Numbers) -> None:
         half(x, at, step, a[:h])
         half(x, at + h * step, step, a[h:])
 
-    return put_halves if half else put_four
+    return put_halves
+
+
+@inlined
+def put_four(x: Any, at: int, step: int, a: Numbers) -> None:
+    """Write four numbers to the buffer."""
+    x[at], x[at + step], x[at + 2 * step], x[at + 3 * step] = a
 
 
 _plus4, _minus4 = each(plus, 4), each(minus, 4)
