@@ -133,7 +133,10 @@ def _meaning(correlation: float) -> str:
     if correlation > 0:
         return "Structure of the image was removed with the noise, or the noise itself is correlated."
     if correlation >= ORDINARY:
-        return "Slightly negative is normal: shrinkage leaves some noise at low frequencies and in texture."
+        return (
+            "Slightly negative is normal: shrinkage leaves some noise at low frequencies and in texture. "
+            "The numbers are averages: look for edges and lines in the layer itself."
+        )
     return "Noise was left in place, mostly at low frequencies or in textured parts."
 
 

@@ -75,6 +75,14 @@ def test_a_run_keeps_the_place_of_the_picture_and_says_how_it_was_made(open_widg
     assert "σ" in widget.noise.text.text()
 
 
+def test_the_noise_is_shown_as_soon_as_a_run_knows_it(open_widget, noisy, qtbot, wait_for):
+    _, _, widget = open_widget(np.tile(noisy, (8, 8)))
+    seen = []
+    widget.job.progressed.connect(lambda progress: seen.append(widget.noise.text.text()))
+    press_run(qtbot, widget, wait_for)
+    assert "σ" in seen[-1]
+
+
 def test_the_next_run_replaces_the_result_unless_it_was_kept(open_widget, noisy, qtbot, wait_for):
     viewer, layer, widget = open_widget(noisy)
     press_run(qtbot, widget, wait_for)

@@ -11,7 +11,7 @@ from typing import Any
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QWidget
 
-LABEL_WIDTH = 52  # pixels
+LABEL_WIDTH = 58  # pixels, of the longest one
 
 
 class Editor(QWidget):

@@ -83,6 +83,7 @@ class NoiseRow(QWidget):
         row.addWidget(self.text)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
+        form.setHorizontalSpacing(6)  # the style takes another one beside a layout than beside a widget
         form.addRow(row_label("Noise"), row)
         outer.addLayout(form)
         outer.addWidget(self.verdict)

@@ -11,14 +11,9 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import (
-    QFrame,
-    QScrollArea,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from ..engine import Result
+from ..engine import Progress, Result
 from ..noise import NoiseModel
 from ..recipe import Plan, Recipe, Step
 from .actions import Actions
@@ -206,6 +201,7 @@ class Panel(QWidget):
         self.job.failed.connect(self._run_failed)
         self.job.cancelled.connect(lambda: self.messages.say("Cancelled; nothing was changed."))
         self.job.running_changed.connect(self._running_changed)
+        self.job.progressed.connect(self._progressed)
         self.viewer.layers.events.removed.connect(self._layer_removed)
 
     def _source_changed(self) -> None:
@@ -261,6 +257,12 @@ class Panel(QWidget):
         self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
         self.show_one()
         self.messages.say(" ".join([f"Done in {seconds:.2g} s.", *notes]))
+
+    def _progressed(self, progress: Progress) -> None:
+        """Show the noise as soon as it is known, not only when the run ends."""
+        content = self.source.content
+        if content is not None and content.known_noise is not None:
+            self.noise.show_estimate(content.known_noise)
 
     def _run_failed(self, message: str) -> None:
         from napari.utils.notifications import show_warning
