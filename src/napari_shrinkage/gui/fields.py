@@ -16,7 +16,8 @@ from ..methods import Method, Parameter, parameters
 from .editor import narrow_combo
 from .numbers import short_unit
 
-SPELLED = {"ndim": "Dimensions", "r": "Threshold", "mu": "Noise weight"}  # field names that are symbols, in words
+# Field names that are symbols, in words.
+SPELLED = {"ndim": "Dimensions", "r": "Threshold", "mu": "Noise weight"}
 
 
 def method_combo(classes: list[type[Method]]) -> QComboBox:
