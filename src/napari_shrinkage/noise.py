@@ -39,8 +39,8 @@ class Autocorrelation(Method):
 
     Notes
     -----
-    For noise sigma * (white * g) with ||g|| = 1 the values are g correlated with itself (seed 003, section
-    2.3.4.3).
+    For noise sigma * (white * g) with ||g|| = 1 the values are g correlated with itself
+    (003_5c1e63c404753ca9.txt, 2.3.4.3).
     """
 
     role: ClassVar[str] = "autocorrelation"
@@ -87,8 +87,8 @@ class Autocorrelation(Method):
     def variance(self, filters: Sequence[npt.NDArray[np.float64]]) -> float:
         """Return the variance of a coefficient whose basis function is the product of one filter per axis.
 
-        v = sum over lags of r(lag) (b correlated with b)(lag), for noise of variance 1 (seed 003, section
-        2.3.4.3).
+        v = sum over lags of r(lag) (b correlated with b)(lag), for noise of variance 1
+        (003_5c1e63c404753ca9.txt, 2.3.4.3).
         """
         window = self.array
         if len(filters) == window.ndim + 1:

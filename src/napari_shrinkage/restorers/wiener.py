@@ -32,7 +32,7 @@ class EmpiricalWiener(Restorer):
     """Two stages: a pilot estimates the signal of each coefficient, a Wiener filter attenuates by it.
 
     The attenuation of a coefficient is r^2 / (r^2 + mu v), with r the pilot's coefficient and v the noise
-    variance (seed 003, eq. 2.10).
+    variance (003_5c1e63c404753ca9.txt, eq. 2.10).
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """What a transform is: linear maps to sub-bands and back, and the noise that each sub-band receives.
 
 Every transform here is separable, so a basis function is one filter per axis and the noise variance of its
-coefficient follows from those filters and the noise's autocorrelation (seed 003, section 2.3.4.3).
+coefficient follows from those filters and the noise's autocorrelation (003_5c1e63c404753ca9.txt, 2.3.4.3).
 `analysis` and `synthesis` work on an extended domain (see `stack.Geometry`); `forward` and `inverse` extend
 and crop on their own. Tensors are (B, C, *spatial). torch is imported inside functions, when work begins.
 """
@@ -56,7 +56,7 @@ class Subband:
     filters: tuple[Filter, ...]
 
     def noise_std(self, autocorrelation: Autocorrelation | None = None) -> float:
-        """Return the noise std of a coefficient when the image noise has variance 1 (seed 003, 2.3.4.3)."""
+        """Return the noise std of a coefficient when the image noise has variance 1."""
         if autocorrelation is None:
             return math.prod(float(np.linalg.norm(f)) for f in self.filters)
         return math.sqrt(max(autocorrelation.variance(self.filters), 0.0))
