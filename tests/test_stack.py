@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes
 
-from napari_shrinkage.stack import Border, Geometry, Stack, blocks, checked_axes, taken
+from napari_shrinkage.geometry import Border, Geometry, blocks, taken
+from napari_shrinkage.stack import Stack, checked_axes
 
 NUMPY_MODES: dict[Border, Any] = {"symmetric": "symmetric", "reflect": "reflect", "periodic": "wrap"}
 every_border = pytest.mark.parametrize("border", NUMPY_MODES)

@@ -21,18 +21,8 @@ from .estimators import gaussian_noise
 from .recipe import Plan, Recipe, Record, Step
 from .sample import DeferredSample, drawn_fields
 from .stack import Float, Stack
-from .tiles import (
-    Region,
-    checked_region,
-    filled,
-    lazily_restored,
-    mixes_color,
-    restore_region,
-    to_noise_units,
-    whole,
-    windows,
-    within,
-)
+from .tiles import filled, lazily_restored, mixes_color, restore_region, to_noise_units
+from .windows import Region, checked_region, whole, windows, within
 
 DIGEST_BYTES = 2**28
 T = TypeVar("T")

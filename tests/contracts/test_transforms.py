@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import napari_shrinkage.transforms
+from napari_shrinkage.geometry import blocks
 from napari_shrinkage.methods import members, parameters
 from napari_shrinkage.noise import Autocorrelation
 from napari_shrinkage.sample import Sample
-from napari_shrinkage.stack import blocks
 from napari_shrinkage.transforms.base import Band, Coefficients, Transform, extended
 
 for module in pkgutil.iter_modules(napari_shrinkage.transforms.__path__):

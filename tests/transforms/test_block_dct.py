@@ -14,10 +14,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_shrinkage.geometry import blocks
 from napari_shrinkage.methods import from_record, to_record
 from napari_shrinkage.noise import Autocorrelation
 from napari_shrinkage.sample import Sample
-from napari_shrinkage.stack import blocks
 from napari_shrinkage.transforms.base import Coefficients, extended
 from napari_shrinkage.transforms.block_dct import SlidingDCT, dct_matrix, shrink_patches
 

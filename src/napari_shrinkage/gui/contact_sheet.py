@@ -27,7 +27,8 @@ from qtpy.QtWidgets import (
 from ..engine import Progress
 from ..recipe import Recipe
 from ..stack import Array
-from ..tiles import Region, restore_region
+from ..tiles import restore_region
+from ..windows import Region
 from .content import Content
 from .editor import narrow_combo
 from .jobs import Job

@@ -14,7 +14,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from ..stack import Array
-from ..tiles import Region
+from ..windows import Region
 from .overlays import TemporaryLayer, moved_attributes, placement
 from .regions import current_index
 

@@ -16,7 +16,7 @@ from ..files import FORMATS
 from ..pyramid import pyramid
 from ..recipe import Recipe, Record
 from ..stack import Array, Stack
-from ..tiles import Region, whole
+from ..windows import Region, whole
 from .axes import layer_axes, overridden_axes
 from .kept_noise import without_noise
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from ..noise import NoiseModel
 from ..restorers.base import Restorer
-from ..tiles import Region
+from ..windows import Region
 from .content import Content
 from .guides import BoxGuide
 from .preferences import preferred_device, preferred_threads

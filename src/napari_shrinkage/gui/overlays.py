@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..stack import Array
-from ..tiles import Region
+from ..windows import Region
 
 TEMPORARY = "napari_shrinkage_temporary"
 SHINING = ("additive", "minimum", "multiplicative")  # blendings in which layers add up instead of covering

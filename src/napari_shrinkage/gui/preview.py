@@ -17,7 +17,8 @@ from ..noise import NoiseModel
 from ..recipe import Plan
 from ..restorers.base import Restorer
 from ..stack import Array
-from ..tiles import Region, restore_region
+from ..tiles import restore_region
+from ..windows import Region
 from .content import Content
 from .jobs import Job, Work
 from .kernels import serving_plan

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..stack import Stack
-from ..tiles import Region, whole
+from ..windows import Region, whole
 
 MOST_PIXELS = 2**20  # of a preview
 

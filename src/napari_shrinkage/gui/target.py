@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QSpinBox, QWidget
 from superqt.utils import signals_blocked
 
 from ..stack import Stack
-from ..tiles import Region
+from ..windows import Region
 from .content import Content
 from .editor import narrow_combo, row_label
 from .overlays import is_temporary

@@ -11,8 +11,9 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Self
 
+from ..geometry import Geometry
 from ..methods import Method
-from ..stack import Float, Geometry
+from ..stack import Float
 from ..transforms.base import Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT, shrink_patches
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Self
 
+from ..geometry import Geometry
 from ..methods import HIDDEN, method
-from ..stack import Geometry
 from ..transforms.base import Band, Coefficients
 from ..transforms.multiresolution import Multiresolution
 from ..transforms.stationary import StationaryWavelet

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import annotated_types as at
 import numpy as np
 
+from ..geometry import Geometry
 from ..methods import ADVANCED, method
 from ..rules import Hard, ShrinkageRule, Soft
-from ..stack import Float, Geometry
+from ..stack import Float
 from ..thresholds import Bayes, ThresholdSelector, per_channel
 from ..transforms.base import Band, Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT

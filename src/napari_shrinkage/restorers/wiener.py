@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 import annotated_types as at
 import numpy as np
 
+from ..geometry import Geometry
 from ..methods import method
 from ..rules import Hard
-from ..stack import Float, Geometry
+from ..stack import Float
 from ..thresholds import Profile
 from ..transforms.base import Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT

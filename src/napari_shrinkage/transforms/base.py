@@ -2,7 +2,7 @@
 
 Every transform here is separable, so a basis function is one filter per axis and the noise variance of its
 coefficient follows from those filters and the noise's autocorrelation (003_5c1e63c404753ca9.txt, 2.3.4.3).
-`analysis` and `synthesis` work on an extended domain (see `stack.Geometry`); `forward` and `inverse` extend
+`analysis` and `synthesis` work on an extended domain (`geometry.Geometry`); `forward` and `inverse` extend
 and crop on their own. Tensors are (B, C, *spatial). torch is imported inside functions, when work begins.
 """
 
@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
+from ..geometry import Geometry
 from ..methods import Method
-from ..stack import Geometry
 
 if TYPE_CHECKING:
     from torch import Tensor

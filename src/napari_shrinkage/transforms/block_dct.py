@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 import annotated_types as at
 import numpy as np
 
+from ..geometry import Border, Geometry, blocks
 from ..methods import ADVANCED, method
-from ..stack import Border, Geometry, blocks
 from .base import Band, Coefficients, Filter, Subband, Transform, per_axis, spacing_ratio
 
 if TYPE_CHECKING:

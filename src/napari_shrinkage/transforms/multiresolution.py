@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import annotated_types as at
 
+from ..geometry import Border
 from ..methods import ADVANCED, Suggestions
-from ..stack import Border
 from .base import Band, Coefficients, Subband, Transform, per_axis
 from .filter_bank import FilterBank, band_letters, filter_bank, subbands
 from .levels import MOST_LEVELS, resolved_levels, resolved_levels_z

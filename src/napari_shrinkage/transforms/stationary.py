@@ -11,8 +11,8 @@ import math
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..geometry import Geometry
 from ..methods import method
-from ..stack import Geometry
 from .filter_bank import FilterBank, Taps, filter_bank, weighted_sum, wrapped
 from .multiresolution import MOST_MARGIN, Multiresolution, WaveletName
 

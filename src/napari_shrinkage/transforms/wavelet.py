@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from ..geometry import Geometry
 from ..methods import method
-from ..stack import Geometry
 from .filter_bank import FilterBank, Taps, weighted_sum, wrapped
 from .multiresolution import MOST_MARGIN, Multiresolution, WaveletName
 

@@ -1,0 +1,143 @@
+"""The parts of a stack: which window is worked on at a time, and what of the array it needs.
+
+Conventions: a region is one slice with start and stop per array axis, and always takes every channel; a box
+is the part of the array that a region needs, its halo included.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from .geometry import blocks
+from .restorers.base import Restorer
+from .stack import Stack
+
+TILE_PIXELS = 2**20
+
+
+Region = tuple[slice, ...]
+
+
+def whole(stack: Stack) -> Region:
+    """Return the region that is everything."""
+    return tuple(slice(0, n) for n in stack.shape)
+
+
+def checked_region(region: Region | None, stack: Stack) -> Region:
+    """Return a region with every slice inside the stack, or raise an error that says what fits."""
+    if region is None:
+        return whole(stack)
+    inside = len(region) == len(stack.shape) and all(
+        0 <= (part.start or 0) < (n if part.stop is None else part.stop) <= n and part.step in (None, 1)
+        for part, n in zip(region, stack.shape, strict=False)
+    )
+    if not inside:
+        raise ValueError(
+            f"region={region} does not lie inside an image of shape {stack.shape} (axes {stack.axes}); "
+            "give one non-empty slice per axis."
+        )
+    full = tuple(
+        slice(part.start or 0, n if part.stop is None else part.stop)
+        for part, n in zip(region, stack.shape, strict=True)
+    )
+    axis = stack.channel_axis
+    if axis is not None and (full[axis].start, full[axis].stop) != (0, stack.shape[axis]):
+        raise ValueError(
+            f"a region takes every channel; axis {axis} (C) must be slice(0, {stack.shape[axis]})."
+        )
+    return full
+
+
+def tile_shape(restorer: Restorer, stack: Stack) -> tuple[int, ...]:
+    """Return the window size of a run: about 1 million pixels, larger where the halo would cost more."""
+    geometry, ndim = restorer.geometry(), restorer.spatial_ndim
+    shape = stack.field_shape(ndim)
+    if geometry.halo is None:
+        return shape
+    side = round(TILE_PIXELS ** (1 / ndim))
+    return tuple(
+        min(n, -(-max(side, 4 * h) // m) * m)
+        for n, h, m in zip(shape, geometry.halo, geometry.multiple, strict=True)
+    )
+
+
+def windows(restorer: Restorer, stack: Stack, region: Region) -> Iterator[Region]:
+    """Yield the windows of at most `tile_shape`, plane by plane, that make up a region."""
+    ndim = restorer.spatial_ndim
+    size = [1] * len(stack.shape)
+    if stack.channel_axis is not None:
+        size[stack.channel_axis] = stack.shape[stack.channel_axis]
+    for axis, n in zip(stack.spatial_axes(ndim), tile_shape(restorer, stack), strict=True):
+        size[axis] = n
+    for window in blocks([part.stop - part.start for part in region], size):
+        yield tuple(
+            slice(part.start + w.start, part.start + w.stop) for part, w in zip(region, window, strict=True)
+        )
+
+
+def source_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
+    """Return the part of the array that holds every pixel that a region needs.
+
+    Around the pixels of a float array lie those from which the ones that are not finite are filled.
+    """
+    part = needed_box(restorer, stack, region)
+    if stack.array.dtype.kind != "f":
+        return part
+    box, reach = list(part), _filling_reach(restorer, stack, part)
+    for axis in stack.spatial_axes(restorer.spatial_ndim):
+        box[axis] = slice(max(part[axis].start - reach, 0), min(part[axis].stop + reach, stack.shape[axis]))
+    return tuple(box)
+
+
+def within(part: Region, outer: Region) -> Region:
+    """Return the place of a part of the array in a larger part."""
+    return tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part, outer, strict=True))
+
+
+def _window(stack: Stack, restorer: Restorer, region: Region) -> list[slice]:
+    return [region[axis] for axis in stack.spatial_axes(restorer.spatial_ndim)]
+
+
+def needed_pixels(restorer: Restorer, stack: Stack, region: Region) -> tuple[Any, ...]:
+    """Return, per spatial axis, the source pixel of every coordinate that a region needs."""
+    geometry, shape = restorer.geometry(), stack.field_shape(restorer.spatial_ndim)
+    return geometry.indices(geometry.grown(_window(stack, restorer, region), shape), shape)
+
+
+def inner_part(restorer: Restorer, stack: Stack, region: Region) -> tuple[slice, ...]:
+    """Return the place of a region's pixels in its grown window, for a field (C, *spatial)."""
+    window, shape = _window(stack, restorer, region), stack.field_shape(restorer.spatial_ndim)
+    grown = restorer.geometry().grown(window, shape)
+    return (
+        slice(None),
+        *(slice(w.start - g.start, w.stop - g.start) for w, g in zip(window, grown, strict=True)),
+    )
+
+
+def needed_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
+    """Return the part of the array that a region needs where all values are finite."""
+    box, spatial = list(region), stack.spatial_axes(restorer.spatial_ndim)
+    for axis, index in zip(spatial, needed_pixels(restorer, stack, region), strict=True):
+        box[axis] = slice(int(index.min()), int(index.max()) + 1)
+    return tuple(box)
+
+
+def _filling_reach(restorer: Restorer, stack: Stack, part: Region) -> int:
+    """Return how far beyond a needed part a value may lie that one of its pixels is filled with.
+
+    Only pixels within reach of a finite one matter, and none of them is filled from farther than that one.
+    """
+    geometry, ndim = restorer.geometry(), restorer.spatial_ndim
+    reaches = [
+        n if geometry.halo is None or part[axis].stop - part[axis].start == n else halo + multiple
+        for axis, n, halo, multiple in zip(
+            stack.spatial_axes(ndim),
+            stack.field_shape(ndim),
+            geometry.halo or (0,) * ndim,
+            geometry.multiple,
+            strict=True,
+        )
+    ]
+    return math.ceil(math.hypot(*reaches))
