@@ -89,15 +89,21 @@ def test_denoise_auto_without_an_image_says_so(viewer, said):
     assert any("Select an image layer" in text for text in said)
 
 
-def test_a_second_click_does_not_start_twice(viewer, qtbot, said, monkeypatch):
-    gate = threading.Event()
+@pytest.fixture
+def gate(monkeypatch):
+    """Hold every run until the gate is set."""
+    made = threading.Event()
     real = commands.denoised
 
     def held(*args):
-        gate.wait(30)
+        made.wait(30)
         return (yield from real(*args))
 
     monkeypatch.setattr(commands, "denoised", held)
+    return made
+
+
+def test_a_second_click_does_not_start_twice(viewer, qtbot, said, gate):
     viewer.add_image(noisy(64, 64), name="cells")
     execute("denoise_auto")
     execute("denoise_auto")
@@ -107,15 +113,7 @@ def test_a_second_click_does_not_start_twice(viewer, qtbot, said, monkeypatch):
     assert [layer.name for layer in viewer.layers] == ["cells", "cells denoised"]
 
 
-def test_a_layer_removed_meanwhile_gets_no_result(viewer, qtbot, said, monkeypatch):
-    gate = threading.Event()
-    real = commands.denoised
-
-    def held(*args):
-        gate.wait(30)
-        return (yield from real(*args))
-
-    monkeypatch.setattr(commands, "denoised", held)
+def test_a_layer_removed_meanwhile_gets_no_result(viewer, qtbot, said, gate):
     viewer.add_image(noisy(64, 64), name="cells")
     execute("denoise_auto")
     viewer.layers.clear()

@@ -190,10 +190,6 @@ class MethodEditor(Editor):
         if self.form is not None:
             self.form.show_resolved(value)
 
-    def set_folded(self, folded: bool) -> None:
-        """Fold the sub-form away, or open it."""
-        self._toggle.setChecked(not folded)
-
     def _show(self) -> None:
         self._offer(type(self._value))
         with signals_blocked(self._combo):

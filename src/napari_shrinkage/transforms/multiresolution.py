@@ -126,10 +126,6 @@ class Multiresolution(Transform):
             raise ValueError("there is no band to make an image from; give at least one.")
         return x
 
-    def synthesis_of(self, band: Band) -> Tensor:
-        """Return the image that `synthesis` makes of one band alone, at the cost of that band."""
-        return self.synthesis(Coefficients((band,), ()))
-
     @abstractmethod
     def split(self, x: Tensor, axis: int, level: int) -> tuple[Tensor, Tensor]:
         """Return approximation and detail along an axis (a negative index)."""
