@@ -30,6 +30,8 @@ _HOME = {
     "save_recipe": "recipe",
     "Stack": "stack",
     "Gaussian": "noise",
+    "PoissonGaussian": "noise",
+    "NoiseCurve": "noise",
     "Autocorrelation": "noise",
     "NoiseWarning": "noise",
     "Mad": "estimators",

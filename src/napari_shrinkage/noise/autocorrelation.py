@@ -1,28 +1,20 @@
-"""Noise models: the one place that knows counts, gains and offsets.
+"""How noise at one pixel resembles that at its neighbours: all that correlated noise needs.
 
-Convention: `forward` takes pixel values to a scale where the noise has variance 1, `inverse` takes restored
-values back without bias. Every restorer works between the two.
+Convention: a window of lags of odd size with lag 0 in the middle, where the value is 1.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import field
-from typing import Annotated, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
-import annotated_types as at
 import numpy as np
 import numpy.typing as npt
 
-from .methods import HIDDEN, Method, method
+from ..methods import Method, method
 
 DIGITS = 6  # of an autocorrelation in a record
 PROJECTIONS = 20
-
-
-class NoiseWarning(UserWarning):
-    """A noise estimate that cannot be trusted, with the reason."""
 
 
 @method("autocorrelation", kw_only=False)
@@ -102,92 +94,6 @@ class Autocorrelation(Method):
             own = np.correlate(np.pad(taps, lags // 2), taps, mode="valid")
             window = np.tensordot(own, window, axes=(0, 0))
         return float(window)
-
-
-class NoiseModel(Method):
-    """Base of the noise models: to unit-variance noise and back."""
-
-    role: ClassVar[str] = "noise"
-    verdict: str
-    autocorrelation: Autocorrelation | None
-
-    @abstractmethod
-    def forward(self, x: Any) -> Any:
-        """Return values whose noise has variance 1."""
-
-    @abstractmethod
-    def inverse(self, z: Any) -> Any:
-        """Return restored values in the units of the image."""
-
-    @abstractmethod
-    def std(self, mean: Any) -> Any:
-        """Return the noise std at pixels of the given mean value."""
-
-    @abstractmethod
-    def for_channels(self, channels: int) -> Self:
-        """Return the model of a field (channels, *spatial): one value per channel, shaped to broadcast."""
-
-    def silent(self) -> tuple[bool, ...]:
-        """Say for each channel whether it has no noise at all and is left as it is; () when none is."""
-        return ()
-
-
-@method("gaussian", title="Gaussian", kw_only=False)
-class Gaussian(NoiseModel):
-    """Noise of the same strength everywhere.
-
-    Parameters
-    ----------
-    sigma : float or tuple of float
-        Noise standard deviation in the units of the image; one number, or one for each channel.
-    autocorrelation : Autocorrelation
-        Correlation between neighbouring pixels; white noise when absent.
-    verdict : str
-        What the estimate is worth, in one sentence; "" when the model was given.
-    """
-
-    sigma: Annotated[float | tuple[float, ...], at.Ge(0), at.MinLen(1)]
-    autocorrelation: Annotated[Autocorrelation | None, HIDDEN] = None
-    verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
-
-    def forward(self, x: Any) -> Any:
-        """Return x / sigma (see `for_channels`)."""
-        return x / self._divisor(x.ndim)
-
-    def inverse(self, z: Any) -> Any:
-        """Return z * sigma."""
-        return z * self._divisor(z.ndim)
-
-    def std(self, mean: Any) -> Any:
-        """Return sigma, whatever the mean."""
-        return np.zeros(np.shape(mean), np.float32) + self._shaped(np.ndim(mean))
-
-    def for_channels(self, channels: int) -> Gaussian:
-        """Return the model with one sigma for each channel; one number serves all."""
-        values = self.sigma if isinstance(self.sigma, tuple) else (self.sigma,) * channels
-        if len(values) == 1:
-            values = values * channels
-        if len(values) != channels:
-            raise ValueError(
-                f"sigma={self.sigma} has {len(values)} values; the image has {channels} channels. "
-                "Give one number, or one per channel."
-            )
-        return self.replace(sigma=values)
-
-    def silent(self) -> tuple[bool, ...]:
-        """Say for each channel whether its sigma is 0, or too small for float32."""
-        silent = np.asarray(self.sigma, np.float32).ravel() == 0
-        return tuple(silent.tolist()) if silent.any() else ()
-
-    def _divisor(self, ndim: int) -> Any:
-        """Return sigma, with 1 in place of 0: a channel without noise stays as it is."""
-        sigma = self._shaped(ndim)
-        return sigma + (sigma == 0)
-
-    def _shaped(self, ndim: int) -> Any:
-        """Return sigma as one number, or shaped to broadcast along the channels of a field of `ndim` axes."""
-        sigma = np.asarray(self.sigma, np.float32)
-        return sigma.flat[0] if np.ptp(sigma) == 0 else sigma.reshape(-1, *(1,) * (ndim - 1))
 
 
 def _nested_tuples(values: npt.NDArray[np.float64]) -> tuple[Any, ...]:

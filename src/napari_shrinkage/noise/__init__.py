@@ -1,0 +1,15 @@
+"""Noise models: the one place that knows counts, gains and offsets.
+
+Convention: `forward` takes pixel values to a scale where the noise has variance 1, `inverse` takes restored
+values back without bias. Every restorer works between the two.
+"""
+
+from __future__ import annotations
+
+from .autocorrelation import Autocorrelation
+from .base import NoiseModel, NoiseWarning
+from .curve import NoiseCurve
+from .gaussian import Gaussian
+from .poisson_gaussian import PoissonGaussian
+
+__all__ = ["Autocorrelation", "Gaussian", "NoiseCurve", "NoiseModel", "NoiseWarning", "PoissonGaussian"]
