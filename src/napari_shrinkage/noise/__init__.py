@@ -8,8 +8,17 @@ from __future__ import annotations
 
 from .autocorrelation import Autocorrelation
 from .base import NoiseModel, NoiseWarning
+from .calibrated import CalibratedCamera
 from .curve import NoiseCurve
 from .gaussian import Gaussian
 from .poisson_gaussian import PoissonGaussian
 
-__all__ = ["Autocorrelation", "Gaussian", "NoiseCurve", "NoiseModel", "NoiseWarning", "PoissonGaussian"]
+__all__ = [
+    "Autocorrelation",
+    "CalibratedCamera",
+    "Gaussian",
+    "NoiseCurve",
+    "NoiseModel",
+    "NoiseWarning",
+    "PoissonGaussian",
+]

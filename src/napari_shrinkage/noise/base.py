@@ -6,16 +6,18 @@ Convention: values are in the units of the image; with several channels they lie
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from ..methods import Method
 from ..stack import Array
 from .autocorrelation import Autocorrelation
 
 Values = float | tuple[float, ...]
+Indices = npt.NDArray[np.intp]
 
 
 class NoiseWarning(UserWarning):
@@ -79,6 +81,18 @@ class NoiseModel(Method):
         return self.replace(
             **{name: v[min(index, len(v) - 1)] for name, v in values.items() if isinstance(v, tuple)}
         )
+
+    def corrected(self, values: Any, indices: Sequence[Indices]) -> Any:
+        """Return pixel values as a camera whose pixels are all alike would have read them.
+
+        Parameters
+        ----------
+        values : ndarray, (C, *spatial)
+            Raw pixel values.
+        indices : sequence of ndarray of int
+            The source pixel of each coordinate, one array per spatial axis, as in `geometry.taken`.
+        """
+        return values
 
     def silent(self) -> tuple[bool, ...]:
         """Say for each channel whether it has no noise at all and is left as it is; () when none is."""
