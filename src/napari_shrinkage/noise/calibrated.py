@@ -44,7 +44,7 @@ class CalibratedCamera(NoiseModel):
         Standard deviation of the read noise of a usual pixel, in counts.
     origin : tuple of int
         Row and column on the sensor (in the maps) of the image's pixel (0, 0).
-    clipped : tuple of float
+    low, high : float
         Lowest and highest value that the sensor or the file can hold; None where nothing is cut off.
     autocorrelation : Autocorrelation
         Correlation between neighbouring pixels; white noise when absent.
@@ -70,7 +70,8 @@ class CalibratedCamera(NoiseModel):
     offset: Annotated[Values, at.Ge(-FARTHEST), at.Le(FARTHEST), at.MinLen(1), at.Unit("counts")] = 0.0
     read_std: Annotated[Values, at.Ge(0), at.MinLen(1), at.Unit("counts")] = 0.0
     origin: Annotated[tuple[int, int], at.Ge(0), at.Le(FARTHEST_PIXEL), at.Unit("pixels")] = (0, 0)
-    clipped: Annotated[tuple[float, float] | None, HIDDEN] = None
+    low: Annotated[float | None, HIDDEN] = None
+    high: Annotated[float | None, HIDDEN] = None
     autocorrelation: Annotated[Autocorrelation | None, HIDDEN] = None
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
@@ -102,7 +103,8 @@ class CalibratedCamera(NoiseModel):
 
     def stabilisers(self) -> tuple[Stabiliser, ...]:
         """Return the Anscombe transform of the mean camera, for each channel."""
-        return PoissonGaussian(self.gain, self.offset, self.read_std, self.clipped).stabilisers()
+        mean = PoissonGaussian(self.gain, self.offset, self.read_std, low=self.low, high=self.high)
+        return mean.stabilisers()
 
     def corrected(self, values: Any, indices: Sequence[Indices]) -> Any:
         """Return raw counts as those of a camera that has the mean gain and offset everywhere.
