@@ -320,6 +320,20 @@ def test_bright_parts_that_are_saturated_are_left_out_of_a_scene():
     assert found.gain == pytest.approx(GAIN, rel=0.05)
 
 
+@pytest.mark.parametrize("frame", [np.full((16, 16), 7), np.arange(256).reshape(16, 16)])
+def test_copies_of_one_frame_are_refused(frame: np.ndarray):
+    with pytest.raises(ValueError, match="copies of one frame"):
+        from_frames([frame, frame, frame])
+
+
+def test_rare_photons_are_not_taken_for_motion():
+    rng = np.random.default_rng(22)
+    light = np.repeat(scene()[None] / 100, 4, axis=0)
+    found = from_frames(20.0 * rng.poisson(light))
+    assert found.gain == pytest.approx(20, rel=0.06)
+    assert "moves" not in found.sentence()
+
+
 def test_dark_frames_that_are_cut_off_at_zero_are_doubted():
     found = calibrate(exposed(np.random.default_rng(19), 0, 20, offset=0))
     assert "cut off" in found.sentence()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
-from scipy.stats import chi2
+from scipy.stats import chi2, theilslopes
 
 from ..estimators.survey import number
 from .camera import light_level
@@ -27,10 +27,7 @@ CLASSES = 24
 LEAST_CLASS = 256  # pixels
 FALSE_ALARM = 1e-9
 MOST_MOVING = 0.02
-MOVING = "most of it moves or blinks"
-FAR = 3.0  # times the line
-FAR_ERRORS = 10.0
-LEAST_CLASSES = 4
+ROUNDS = 3
 
 
 def from_frames(
@@ -73,7 +70,7 @@ def from_frames(
         saturation = pile_at_top([np.asarray(frames[0]), np.asarray(frames[len(frames) - 1])])
     done = iter(range(1, len(frames) + 1))
     found = frame_statistics(frames, "the series", saturation, lambda: progress(next(done), len(frames)))
-    levels = _without_moving(_levels(found))
+    levels = _levels(found)
     used = [level for level in levels if not level.left_out]
     if not used:
         raise ValueError(
@@ -81,7 +78,7 @@ def from_frames(
             "frames that were taken one after the other."
         )
     result = _told(levels, used, offset)
-    moving = 1 - sum(level.pixels for level in levels if level.left_out != MOVING) / _around(found.mean).size
+    moving = 1 - sum(level.pixels for level in levels) / _around(found.mean).size
     if moving > MOST_MOVING:
         doubt = f"{moving:.0%} of the pixels change more than noise does: the scene moves or blinks."
         result = replace(result, doubts=(*result.doubts, doubt))
@@ -128,35 +125,32 @@ def _without_gain(levels: list[Level], used: list[Level]) -> Calibration:
 
 
 def _levels(found: FrameStatistics) -> list[Level]:
-    """Return the brightness classes in order, of the pixels that vary no more than noise does."""
+    """Return the brightness classes in order, of the pixels that vary no more than noise does.
+
+    What is too much is told by a line through the classes that a few of them cannot tilt, at the brightness
+    of the class or of the pixel itself: where photons are rare, one of them makes both mean and variance.
+    """
     inner = (slice(1, -1), slice(1, -1))
     order = np.argsort(_around(found.mean), axis=None)
     mean, variance, saturated = (
         part[inner].ravel()[order] for part in (found.mean, found.variance, found.saturated)
     )
     classes = max(2, min(CLASSES, order.size // LEAST_CLASS))
-    levels = []
-    for part in np.array_split(np.arange(order.size), classes):
-        still = part[_still(variance[part], found.freedom)]
-        levels.append(light_level(mean[still], variance[still], saturated[still]))
-    return levels
-
-
-def _without_moving(levels: list[Level]) -> list[Level]:
-    """Return levels of which those far above the line are left out: most of their pixels must move."""
-    used = [level for level in levels if not level.left_out]
-    if len({level.mean for level in used}) < LEAST_CLASSES:
-        return levels
-    line = fitted_line(used)
-    far = [
-        level.variance > FAR * abs(line.at(level.mean))
-        and level.variance - line.at(level.mean) > FAR_ERRORS * level.error(line.slope)
-        for level in levels
-    ]
-    return [
-        replace(one, left_out=one.left_out or MOVING) if away else one
-        for one, away in zip(levels, far, strict=True)
-    ]
+    parts = np.array_split(np.arange(order.size), classes)
+    limit = chi2(found.freedom).isf(FALSE_ALARM) / found.freedom
+    for _ in range(ROUNDS):
+        averages = [float(variance[part].mean(dtype=np.float64)) for part in parts]
+        centres = [float(mean[part].mean(dtype=np.float64)) for part in parts]
+        if min(centres) == max(centres):
+            break
+        slope, intercept, *_ = theilslopes(averages, centres)
+        kept = []
+        for part in parts:
+            brightest = np.maximum(mean[part], mean[part].mean())
+            usual = np.maximum(max(slope, 0.0) * brightest + intercept, min(averages))
+            kept.append(part[variance[part] <= limit * usual])
+        parts = [part for part in kept if part.size]
+    return [light_level(mean[part], variance[part], saturated[part]) for part in parts]
 
 
 def _around(mean: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -164,11 +158,3 @@ def _around(mean: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     values = mean.astype(np.float64)
     around: npt.NDArray[np.float64] = ((9 * uniform_filter(values, 3) - values) / 8)[1:-1, 1:-1]
     return around
-
-
-def _still(variance: npt.NDArray[Any], freedom: float) -> npt.NDArray[np.bool_]:
-    """Return which pixels of a class vary no more than noise does."""
-    spread = chi2(freedom)
-    usual = float(np.median(variance)) * freedom / spread.median()
-    limit = spread.isf(FALSE_ALARM) / freedom * (usual or float(variance.mean()))
-    return np.asarray(variance <= limit)
