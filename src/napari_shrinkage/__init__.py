@@ -17,6 +17,8 @@ except PackageNotFoundError:
 _HOME = {
     "restore": "api",
     "estimate_noise": "api",
+    "compare": "api",
+    "Comparison": "comparing",
     "run": "engine",
     "resolve": "engine",
     "drain": "engine",
@@ -61,6 +63,7 @@ _HOME = {
     "Shrinkage": "restorers",
     "EmpiricalWiener": "restorers",
     "Let": "restorers",
+    "NonLocalMeans": "restorers",
 }
 __all__ = ["__version__", *_HOME]
 

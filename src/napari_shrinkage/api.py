@@ -5,10 +5,12 @@ Convention: numpy in, float32 numpy out; dask in, lazy dask out; a napari layer 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .engine import resolve, restored
+from .comparing import Candidate, Comparison, comparing
+from .engine import drain, resolve, restored
 from .estimators import NoiseEstimator, gaussian_noise
 from .noise import Gaussian, NoiseModel
 from .recipe import Recipe
@@ -102,6 +104,70 @@ def estimate_noise(image: Any, model: str | NoiseEstimator = "auto", axes: str |
         raise ValueError(f"model={model!r}: expected 'auto', 'gaussian' or an estimator value.")
     stack = stack_of(image, axes)
     return gaussian_noise(stack) if isinstance(model, str) else gaussian_noise(stack, model)
+
+
+def compare(
+    image: Any,
+    methods: Sequence[Candidate] | Mapping[str, Candidate] | None = None,
+    reference: Any = None,
+    noise: NoiseModel | float | None = None,
+    axes: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Say which method restores a noisy image best, from the image alone.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        The noisy image.
+    methods : sequence or mapping of str, optional
+        Candidates: short names, method values, or a `Step` that carries the noise it shall be told of; a
+        mapping names them. None tries a list that fits the noise (`comparing.default_candidates`).
+    reference : array_like or napari Image layer, optional
+        What is known of the truth. PSNR, SSIM and the error's std against it stand beside the estimates; the
+        order of the candidates is that of the estimates all the same.
+    noise : NoiseModel or float, optional
+        The noise of the image, under which every error is estimated. None estimates it once.
+    axes, device, threads
+        As for `restore`.
+    seed : int
+        Of the probes.
+
+    Returns
+    -------
+    Comparison
+        Its `rows`, best first; `best`, a step with its noise; `table()`, Markdown.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a candidate does not fit the image, or the reference covers other pixels; the message says what
+        would.
+
+    Notes
+    -----
+    The error is that of `risk.coupled_risk`, which needs no truth: *valid* where the noise model is. Beyond 1
+    million pixels, windows that represent the image are restored instead of all of it, by plans that were
+    made for all of it. Pixels whose noise is cut off at the end of the range are left out.
+
+    An error of the noise model shifts all estimates alike, and the order bears it. Only methods that take their
+    numbers from the same kind of estimate (`Sure`, `Let`) profit from it unseen: where the verdict of the noise
+    is bad, distrust their rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> noisy = 100 + 5 * np.random.default_rng(0).standard_normal((64, 64))
+    >>> found = ns.compare(noisy, {"little": ns.Shrinkage(threshold=ns.Ratio(r=0.5)), "much": "dct"}, noise=5)
+    >>> found.rows[0].name
+    'much'
+    """
+    stack = stack_of(image, axes)
+    truth = None if reference is None else stack_of(reference, stack.axes)
+    return drain(comparing(stack, methods, truth, noise, device, threads, seed))
 
 
 def recipe_of(

@@ -117,11 +117,15 @@ def test_a_plan_round_trips_through_its_record(restorer: Restorer) -> None:
 
 
 @each_restorer
-def test_it_can_be_differentiated(restorer: Restorer) -> None:
+def test_it_can_be_differentiated_or_says_that_it_cannot(restorer: Restorer) -> None:
     plan, _ = planned(restorer, NOISY[:32, :40], ns.Gaussian(SIGMA))
     z = torch.from_numpy(
         plan.restorer.geometry().extended(NOISY[None, None, :32, :40] / np.float32(SIGMA))
     ).requires_grad_()
+    if not restorer.differentiable:
+        with pytest.raises(TypeError, match="no gradient"):
+            plan.restorer.apply(z)
+        return
     plan.restorer.apply(z).sum().backward()
     assert z.grad is not None
     assert torch.isfinite(z.grad).all()

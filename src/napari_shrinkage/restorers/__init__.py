@@ -10,6 +10,7 @@ from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
 from .let import Let
+from .nl_means import NonLocalMeans
 from .shrinkage import Shrinkage
 from .wiener import EmpiricalWiener
 
@@ -19,6 +20,7 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
         "let": Let(),
         "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
         "dct-wiener": EmpiricalWiener(),
+        "nl-means": NonLocalMeans(),
     }
 )
 PRESETS: MappingProxyType[str, str] = MappingProxyType(
@@ -41,4 +43,4 @@ def named(name: str) -> Restorer:
         raise ValueError(f"unknown method {name!r}; expected one of {names}, or a method value.") from None
 
 
-__all__ = ["NAMED", "PRESETS", "EmpiricalWiener", "Let", "Restorer", "Shrinkage", "named"]
+__all__ = ["NAMED", "PRESETS", "EmpiricalWiener", "Let", "NonLocalMeans", "Restorer", "Shrinkage", "named"]

@@ -1,8 +1,8 @@
 """What a restorer is: a choice of numbers that turns noisy unit-variance fields into restored ones.
 
 Convention: a restorer works on the extended domain of its `geometry` and leaves the border's pixels in
-place; the engine extends, cuts windows and crops. `apply` is the reference, in torch, differentiable;
-`build` returns what the engine calls.
+place; the engine extends, cuts windows and crops. `apply` is the reference, in torch, differentiable unless
+the class says otherwise; `build` returns what the engine calls.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ Shrink = Callable[..., "tuple[Coefficients, Tensor | None]"]
 
 
 class Restorer(Method):
-    """Base of the restorers."""
+    """Base of the restorers; `differentiable` says whether `apply` passes a gradient on."""
 
     role: ClassVar[str] = "restorer"
     opponent_color: ClassVar[bool] = True
+    differentiable: ClassVar[bool] = True
 
     @property
     @abstractmethod
