@@ -15,7 +15,7 @@ from datasets import PEAK, Picture, noisy, parser, pictures, psnr, table
 
 import napari_shrinkage as ns
 from napari_shrinkage.comparing import candidate_steps, default_candidates
-from napari_shrinkage.comparing.measuring import psnr_of
+from napari_shrinkage.comparing.scores import psnr_of
 
 SIGMA = 25.0
 SETS = (("set12", None), ("bsd68", 12))

@@ -152,9 +152,9 @@ def compare(
     million pixels, windows that represent the image are restored instead of all of it, by plans that were
     made for all of it. Pixels whose noise is cut off at the end of the range are left out.
 
-    An error of the noise model shifts all estimates alike, and the order bears it. Only methods that take their
-    numbers from the same kind of estimate (`Sure`, `Let`) profit from it unseen: where the verdict of the noise
-    is bad, distrust their rows.
+    An error of the noise model shifts all estimates alike, and the order bears it. Only methods that take
+    their numbers from the same kind of estimate (`Sure`, `Let`) profit from it unseen: where the verdict of
+    the noise is bad, distrust their rows.
 
     Examples
     --------

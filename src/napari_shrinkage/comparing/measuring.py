@@ -8,8 +8,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -23,11 +22,11 @@ from ..stack import Array, Stack
 from .candidates import Candidate, candidate_steps, default_candidates
 from .comparison import Comparison, Row
 from .crops import MOST_PIXELS, Crop, representative_regions
+from .scores import Scores, peak_of, psnr_of
 
 CLIPPING = 2.0  # noise stds from the end of the range within which pixels are left out
 PILED_UP = 1e-3  # of pixels at an end of the range: there it cuts values off
 LEAST_SHARE = 0.1  # of pixels that must stay
-SSIM_WINDOW = 7
 
 
 def comparing(
@@ -147,7 +146,7 @@ class Bench:
             estimates.append((yield from coupled_work(restore, part.trial)))
             if part.truth is not None:
                 yield
-                scores.add(restore(part.crop.values), part, self.peak)
+                scores.add(restore(part.crop.values), part.truth, part.crop.known, self.peak)
             seconds += min(restore.times)
         assert step.noise is not None
         risk: RiskEstimate = combined(estimates)
@@ -174,59 +173,6 @@ class _Timed:
         restored = self.crop.restored(self.plan, values)
         self.times.append(time.perf_counter() - started)
         return restored
-
-
-@dataclass
-class Scores:
-    """What a reference says of a candidate, part by part."""
-
-    errors: list[Array] = field(default_factory=list)
-    similarities: list[tuple[float, int]] = field(default_factory=list)
-
-    def add(self, restored: Array, part: Part, peak: float) -> None:
-        """Take in the result on one part."""
-        assert part.truth is not None
-        self.errors.append((restored - part.truth)[part.crop.known])
-        similarity = similarity_of(part.truth, restored, peak)
-        if similarity is not None:
-            self.similarities.append((similarity, restored.size))
-
-    def columns(self, peak: float) -> dict[str, Any]:
-        """Return the fields of a row."""
-        if not self.errors:
-            return {}
-        errors = np.concatenate(self.errors).astype(np.float64)
-        values, sizes = zip(*self.similarities, strict=True) if self.similarities else ((), ())
-        return {
-            "psnr": psnr_of(float(np.mean(errors**2)), peak),
-            "ssim": float(np.average(values, weights=sizes)) if values else None,
-            "error_std": float(np.std(errors)),
-        }
-
-
-def psnr_of(mse: float, peak: float) -> float:
-    """Return the peak signal-to-noise ratio in dB; infinite where the error is not above zero."""
-    return 10 * math.log10(peak**2 / mse) if mse > 0 else math.inf
-
-
-def similarity_of(truth: Array, restored: Array, peak: float) -> float | None:
-    """Return the mean structural similarity of the channels (C, *spatial); None for tiny images."""
-    from skimage.metrics import structural_similarity
-
-    if min(truth.shape[1:]) < SSIM_WINDOW:
-        return None
-    pairs = zip(truth, restored, strict=True)
-    return float(np.mean([structural_similarity(a, b, data_range=peak) for a, b in pairs]))
-
-
-def peak_of(stack: Stack) -> float:
-    """Return 255 for 8-bit images, otherwise the range between the 0.1 and 99.9 percentiles of the values."""
-    if stack.array.dtype == np.uint8:
-        return 255.0
-    values = drawn_fields(stack, 2, MOST_PIXELS)
-    values = values[np.isfinite(values)]
-    low, high = np.percentile(values, (0.1, 99.9)) if values.size else (0.0, 0.0)
-    return float(high - low) or 1.0
 
 
 def evened(noise: NoiseModel) -> NoiseModel:
