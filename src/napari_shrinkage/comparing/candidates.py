@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from ..noise import NoiseModel
 from ..recipe import Recipe, Step
-from ..restorers import NAMED, EmpiricalWiener, Let, NonLocalMeans, Restorer, Shrinkage, named
+from ..restorers import NAMED, EmpiricalWiener, NonLocalMeans, Restorer, Shrinkage, named
 from ..rules import Hard
 from ..thresholds import Profile, Ratio
 from ..transforms.block_dct import SlidingDCT
@@ -29,15 +29,19 @@ def default_candidates(noise: NoiseModel | None = None) -> dict[str, Step]:
     -------
     dict of str to Step
         Hard thresholding of a sliding DCT at three ratios and two sizes of patches, stationary wavelets with
-        BayesShrink, SURE-LET, empirical Wiener filters for the noise as it is and as if it were weaker or
-        stronger, and non-local means.
+        BayesShrink, empirical Wiener filters for the noise as it is and as if it were weaker or stronger, and
+        non-local means.
+
+    Notes
+    -----
+    SURE-LET is left out: its weights minimise the same kind of estimate, so they profit from every error of
+    the noise model unseen. On wide-field micrographs of FMD it was picked 2 dB below the best.
     """
     restorers: dict[str, Restorer] = {
         "dct": NAMED["dct"],
         **{f"dct, ratio {r}": _hard_dct(Ratio(r=r)) for r in (2.2, 2.7, 3.2)},
         "dct, 16 x 16": _hard_dct(Profile(), size=16),
         "wavelet": NAMED["wavelet"],
-        "let": Let(),
         "dct-wiener": NAMED["dct-wiener"],
         "dct-wiener, noise x 0.7": scaled_wiener(0.7),
         "dct-wiener, noise x 1.4": scaled_wiener(1.4),
