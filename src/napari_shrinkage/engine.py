@@ -17,9 +17,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .devices import available_cores, chosen_device
-from .estimators import gaussian_noise
+from .estimators import estimated_noise
 from .recipe import Plan, Recipe, Record, Step
-from .sample import DeferredSample, drawn_fields
+from .sample import DeferredSample, drawn_fields, drawn_windows
 from .stack import Float, Stack
 from .tiles import filled, lazily_restored, mixes_color, restore_region, to_noise_units
 from .windows import Region, checked_region, whole, windows, within
@@ -85,16 +85,20 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
             f"the image is empty (shape {stack.shape}); expected at least one pixel on every axis."
         )
     ndim = step.restorer.spatial_ndim
-    noise = (step.noise or gaussian_noise(stack)).for_channels(stack.channels)
+    noise = (step.noise or estimated_noise(stack)).for_channels(stack.channels)
     color = mixes_color(step.restorer, stack)
 
     def draw() -> Float:
-        fields = drawn_fields(stack, ndim)
-        if not np.isfinite(fields).all():
-            fields = filled(fields, ndim)
-        return np.stack([to_noise_units(one, noise, color) for one in fields])
+        fields = []
+        for values, window in drawn_windows(stack, ndim):
+            whole = values if np.isfinite(values).all() else filled(values, ndim)
+            even = noise.corrected(whole, [np.arange(part.start, part.stop) for part in window])
+            fields.append(to_noise_units(even, noise, color))
+        return np.stack(fields)
 
-    sample = DeferredSample(draw, stack.field_shape(ndim), stack.field_spacing(ndim), noise.autocorrelation)
+    sample = DeferredSample(
+        draw, stack.field_shape(ndim), stack.field_spacing(ndim), noise.correlations(color)
+    )
     restorer = step.restorer.resolve(sample)
     place, reason = chosen_device(device, restorer.is_fused)
     return Plan(restorer, noise, place, reason, threads or available_cores())

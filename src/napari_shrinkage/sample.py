@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -39,14 +39,23 @@ class Sample:
         Spatial shape of a whole field in pixels.
     spacing : tuple of float
         Grid spacing of the spatial axes.
-    correlation : Autocorrelation or None
-        The noise's autocorrelation; None is white noise.
+    correlations : tuple of Autocorrelation or None
+        The noise's autocorrelation, one for all channels or one for each; None is white noise.
     """
 
     values: Float
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
-    correlation: Autocorrelation | None = None
+    correlations: tuple[Autocorrelation | None, ...] = (None,)
+
+    @property
+    def correlation(self) -> Autocorrelation | None:
+        """The noise's autocorrelation; of colours that differ in it that of the luminance."""
+        return self.correlations[0]
+
+    def correlation_of(self, channel: int) -> Autocorrelation | None:
+        """Return the autocorrelation of one channel's noise."""
+        return self.correlations[channel if len(self.correlations) > 1 else 0]
 
     @property
     def channels(self) -> int:
@@ -69,7 +78,7 @@ class Sample:
         side = max(int((pixels / (chosen.size * per_block)) ** (1 / len(shape))), LEAST_SIDE[len(shape)])
         windows = spread_windows(shape, side, per_block)
         cuts = [self.values[(block, slice(None), *window)] for block in chosen for window in windows]
-        return Sample(np.ascontiguousarray(np.stack(cuts)), self.shape, self.spacing, self.correlation)
+        return Sample(np.ascontiguousarray(np.stack(cuts)), self.shape, self.spacing, self.correlations)
 
 
 class DeferredSample(Sample):
@@ -79,7 +88,7 @@ class DeferredSample(Sample):
     ----------
     draw : callable
         Returns the values, (B, C, *spatial).
-    shape, spacing, correlation
+    shape, spacing, correlations
         As for `Sample`.
     """
 
@@ -88,9 +97,9 @@ class DeferredSample(Sample):
         draw: Callable[[], Float],
         shape: tuple[int, ...],
         spacing: tuple[float, ...],
-        correlation: Autocorrelation | None = None,
+        correlations: tuple[Autocorrelation | None, ...] = (None,),
     ) -> None:
-        self.__dict__.update(_draw=draw, shape=shape, spacing=spacing, correlation=correlation)
+        self.__dict__.update(_draw=draw, shape=shape, spacing=spacing, correlations=correlations)
 
     @cached_property
     def values(self) -> Float:
@@ -103,6 +112,13 @@ def drawn_fields(stack: Stack, ndim: int, pixels: int = MOST_PIXELS) -> Float:
 
     A lazy stack is read only where a window lies.
     """
+    return np.stack([field for field, _ in drawn_windows(stack, ndim, pixels)])
+
+
+def drawn_windows(
+    stack: Stack, ndim: int, pixels: int = MOST_PIXELS
+) -> Iterator[tuple[Float, tuple[slice, ...]]]:
+    """Yield the fields of `drawn_fields`, each (C, *spatial) with its window of the field."""
     planes, shape = list(stack.planes(ndim)), stack.field_shape(ndim)
     windows = [tuple(slice(0, n) for n in shape)]
     if len(planes) * math.prod(shape) > pixels:
@@ -112,13 +128,10 @@ def drawn_fields(stack: Stack, ndim: int, pixels: int = MOST_PIXELS) -> Float:
         per_plane = max(MOST_BLOCKS // len(planes), 1)
         side = max(int((pixels / (len(planes) * per_plane)) ** (1 / ndim)), LEAST_SIDE[ndim])
         windows = spread_windows(shape, side, per_plane)
-    return np.stack(
-        [
-            stack.to_field(np.asarray(stack.array[stack.selection(ndim, plane, window)]), ndim)
-            for plane in planes
-            for window in windows
-        ]
-    )
+    for plane in planes:
+        for window in windows:
+            cut = np.asarray(stack.array[stack.selection(ndim, plane, window)])
+            yield stack.to_field(cut, ndim), window
 
 
 def spread_windows(shape: Sequence[int], side: int, count: int) -> list[tuple[slice, ...]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import annotated_types as at
 import numpy as np
@@ -55,6 +55,10 @@ class ThresholdSelector(Method):
     @abstractmethod
     def resolve(self, sample: Sample, transform: Transform) -> FixedThreshold:
         """Return a selector that needs no data, for one run with a resolved transform."""
+
+    def channel(self, index: int) -> Self:
+        """Return the selector for one channel alone."""
+        return self
 
     def __call__(self, band: Band, gain: float) -> Tensor | float:
         """Return the threshold in the units of `band.data` (B, C, *positions), broadcastable to it."""
@@ -110,9 +114,9 @@ class AdaptiveThreshold(ThresholdSelector):
         from an evenly spread part of the sample.
         """
         fields = sample.part(int(MOST_COEFFICIENTS / redundancy(transform, sample))).tensor()
-        gains = transform.noise_gain(sample.correlation)
         found: dict[str, tuple[float, ...]] = {}
         for channel in range(sample.channels):
+            gains = transform.noise_gain(sample.correlation_of(channel))
             for key, values in pooled(transform, fields[:, channel : channel + 1]).items():
                 found[key] = (*found.get(key, ()), self._multiple(values, gains[key]))
         return PerBand(values=found)
@@ -281,6 +285,10 @@ class PerBand(FixedThreshold):
     """
 
     values: Annotated[dict[str, tuple[float, ...]], at.Ge(0), at.Unit("noise std")]
+
+    def channel(self, index: int) -> Self:
+        """Return the thresholds of one channel alone."""
+        return self.replace(values={key: v[index : index + 1] or v for key, v in self.values.items()})
 
     def multiple(self, subband: Subband) -> tuple[float, ...]:
         """Return the numbers of the band's key."""

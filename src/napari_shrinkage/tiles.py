@@ -75,7 +75,19 @@ def lazily_restored(plan: Plan, stack: Stack) -> Any:
 def to_noise_units(values: Float, noise: NoiseModel, color: bool) -> Float:
     """Return a field (C, *spatial) scaled to noise of variance 1, colour as opponent channels."""
     z = noise.forward(values).astype(np.float32, copy=False)
-    return to_opponent(z) if color else z
+    return to_opponent(z) / _opponent_stds(noise, z.ndim) if color else z
+
+
+def from_noise_units(z: Float, noise: NoiseModel, color: bool) -> Float:
+    """Return restored values in the units of the image; inverts `to_noise_units`, unbiased."""
+    rgb = to_rgb(z * _opponent_stds(noise, z.ndim)) if color else z
+    restored: Float = noise.inverse(rgb).astype(np.float32, copy=False)
+    return restored
+
+
+def _opponent_stds(noise: NoiseModel, ndim: int) -> Float:
+    stds = (1.0, 1.0, 1.0) if noise.color is None else noise.color.stds
+    return np.asarray(stds, np.float32).reshape(-1, *(1,) * (ndim - 1))
 
 
 def restored_field(noise: NoiseModel, apply: Apply, values: Float, color: bool) -> Float:
@@ -83,8 +95,7 @@ def restored_field(noise: NoiseModel, apply: Apply, values: Float, color: bool) 
     silent = noise.silent()
     if silent and all(silent):
         return values
-    z = apply(to_noise_units(values, noise, color))
-    restored: Float = noise.inverse(to_rgb(z) if color else z).astype(np.float32, copy=False)
+    restored = from_noise_units(apply(to_noise_units(values, noise, color)), noise, color)
     if silent:
         restored[np.array(silent)] = values[np.array(silent)]
     return restored
@@ -113,9 +124,16 @@ def filled(values: Array, spatial: int) -> Array:
     return out
 
 
-def built(plan: Plan) -> Apply:
-    """Return the restoring function of a plan."""
-    return plan.restorer.build(plan.device, plan.noise.autocorrelation, plan.threads)
+def built(plan: Plan, color: bool) -> Apply:
+    """Return the restoring function of a plan; channel by channel where their noise differs in correlation."""
+    correlations = plan.noise.correlations(color)
+    if len(correlations) == 1:
+        return plan.restorer.build(plan.device, correlations[0], plan.threads)
+    each = [
+        plan.restorer.channel(index).build(plan.device, correlation, plan.threads)
+        for index, correlation in enumerate(correlations)
+    ]
+    return lambda z: np.concatenate([apply(z[i : i + 1]) for i, apply in enumerate(each)])
 
 
 @dataclass(frozen=True)
@@ -142,20 +160,21 @@ def _restored_chunk(plan: Plan, frame: Stack, values: Array, box: Region, region
 
 def _restored_window(plan: Plan, frame: Stack, values: Array, box: Region, region: Region) -> Array:
     """Restore a region from the values of its `source_box`, all of it at a time."""
-    ndim, apply = plan.restorer.spatial_ndim, built(plan)
+    ndim, color = plan.restorer.spatial_ndim, mixes_color(plan.restorer, frame)
+    apply = built(plan, color)
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):
             values = values.astype(np.float32, copy=False)
     original = values[within(region, box)]
     needed = _finite_part(values, within(needed_box(plan.restorer, frame, region), box), frame, ndim)
-    indices = [index - index.min() for index in needed_pixels(plan.restorer, frame, region)]
+    pixels = needed_pixels(plan.restorer, frame, region)
+    indices = [index - index.min() for index in pixels]
     inner = inner_part(plan.restorer, frame, region)
     everything = [slice(None)] * ndim
-    color = mixes_color(plan.restorer, frame)
     out = np.empty(original.shape, np.float32)
     for plane in itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim))):
         place = frame.selection(ndim, plane, everything)
-        extended = taken(frame.to_field(needed[place], ndim), indices)
+        extended = plan.noise.corrected(taken(frame.to_field(needed[place], ndim), indices), pixels)
         restored = restored_field(plan.noise, apply, extended, color)[inner]
         target = out[place]
         np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored, ndim))

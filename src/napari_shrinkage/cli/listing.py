@@ -10,7 +10,7 @@ from typing import Any
 
 import napari_shrinkage
 
-from ..estimators import gaussian_noise
+from ..estimators import estimated_noise
 from ..methods import Method, members, parameters, roles
 from ..noise import NoiseWarning
 from ..restorers import NAMED, PRESETS
@@ -52,7 +52,7 @@ def estimate_files(inputs: Sequence[str], axes: str | None) -> int:
             stack = read_input(source, axes)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NoiseWarning)
-                noise = gaussian_noise(stack)
+                noise = estimated_noise(stack)
         except (ValueError, TypeError, OSError, MemoryError) as error:
             failed += 1
             say(str(error) if name in str(error) else f"{name}: {error}")

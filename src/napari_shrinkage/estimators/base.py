@@ -13,7 +13,10 @@ from typing import ClassVar
 import numpy as np
 
 from ..methods import Method
-from ..stack import Float
+from ..noise import Gaussian
+from ..sample import drawn_fields
+from ..stack import Float, Stack
+from .measurement import Channel, Measurement
 from .survey import Survey, number
 
 LEAST_PIXELS = 1024  # fewer measure sigma to no better than a twentieth
@@ -60,9 +63,29 @@ class Reading:
 
 
 class NoiseEstimator(Method):
-    """Base of the estimators of Gaussian noise: one number for each channel."""
+    """Base of the estimators: from a stack alone to a noise model, with what it was read from."""
 
     role: ClassVar[str] = "estimator"
+
+    @abstractmethod
+    def measure(self, stack: Stack) -> Measurement:
+        """Measure the noise of a stack, once for all its planes.
+
+        Parameters
+        ----------
+        stack : Stack
+            Up to 16 million pixels are looked at; beyond that a fixed choice of windows, so that a lazy stack
+            is never read whole.
+
+        Raises
+        ------
+        ValueError
+            If a channel has no finite value.
+        """
+
+
+class SigmaEstimator(NoiseEstimator):
+    """Base of the estimators of white Gaussian noise: one number for each channel."""
 
     @abstractmethod
     def read(self, planes: Float, survey: Survey) -> Reading:
@@ -75,6 +98,14 @@ class NoiseEstimator(Method):
         survey : Survey
             What their values give away.
         """
+
+    def measure(self, stack: Stack) -> Measurement:
+        """Measure sigma of every channel; see `NoiseEstimator`."""
+        values = drawn_fields(stack, 2)
+        found = self.estimate(values)
+        sigma = found.sigma if len(found.sigma) > 1 else found.sigma[0]
+        channels = tuple(Channel(Survey.of(values[:, c])) for c in range(values.shape[1]))
+        return Measurement(Gaussian(sigma, verdict=found.verdict), found.trusted, channels)
 
     def estimate(self, values: Float) -> Estimate:
         """Return the noise of each channel of `values`.
@@ -89,12 +120,12 @@ class NoiseEstimator(Method):
         ValueError
             If a channel has no finite value.
         """
-        readings = [self._checked(values[:, channel], channel) for channel in range(values.shape[1])]
-        doubts = _told_by_channel([" ".join(reading.doubts) for reading in readings])
+        readings = [self.checked(values[:, channel], channel) for channel in range(values.shape[1])]
+        doubts = told_by_channel([" ".join(reading.doubts) for reading in readings])
         sigma = tuple(reading.sigma for reading in readings)
         return Estimate(sigma, doubts or _trusted_verdict(readings), not doubts)
 
-    def _checked(self, planes: Float, channel: int) -> Reading:
+    def checked(self, planes: Float, channel: int) -> Reading:
         if not np.isfinite(planes).all():
             planes = np.where(np.isfinite(planes), planes, np.float32(np.nan))
         survey = Survey.of(planes)
@@ -143,7 +174,7 @@ def _size(planes: Float) -> str:
     return f"{planes.shape[-2]} x {planes.shape[-1]} pixels"
 
 
-def _told_by_channel(texts: list[str]) -> str:
+def told_by_channel(texts: list[str]) -> str:
     """Join what there is to say of each channel; what holds for all of them is said once."""
     if len(set(texts)) == 1:
         return texts[0]
@@ -152,4 +183,4 @@ def _told_by_channel(texts: list[str]) -> str:
 
 def _trusted_verdict(readings: list[Reading]) -> str:
     texts = [f"sigma = {number(reading.sigma)}; {reading.character}." for reading in readings]
-    return f"Gaussian noise, {texts[0]}" if len(texts) == 1 else f"Gaussian noise. {_told_by_channel(texts)}"
+    return f"Gaussian noise, {texts[0]}" if len(texts) == 1 else f"Gaussian noise. {told_by_channel(texts)}"

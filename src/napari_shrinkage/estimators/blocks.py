@@ -139,6 +139,28 @@ class Blocks:
         classes = max(min(CLASSES, len(self) // LEAST_IN_CLASS), 1)
         return [self._subset(part) for part in np.array_split(order, classes)]
 
+    def by_level(self, classes: int, least: int) -> list[Blocks]:
+        """Return classes of brightness, dark to bright, none smaller than `least` where there are as many.
+
+        The borders are those of `classes` equally large classes and of half as many equally wide ones, so
+        that few bright blocks have classes of their own.
+        """
+        ordered = np.sort(self.brightness)
+        shares = np.quantile(ordered, np.linspace(0, 1, classes + 1))
+        borders = np.concatenate([shares, np.linspace(ordered[0], ordered[-1], classes // 2 + 1)])
+        places = np.searchsorted(ordered, np.unique(borders[1:]), side="right")
+        cuts = [0]
+        for place in places.tolist():
+            if place - cuts[-1] >= least:
+                cuts.append(place)
+        cuts[-1 if len(cuts) > 1 else 1 :] = [len(self)]
+        order = np.argsort(self.brightness, kind="stable")
+        return [self._subset(order[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+
+    def flatter(self, count: int) -> Blocks:
+        """Return the `count` blocks with the weakest low frequencies."""
+        return self._subset(np.argsort(self.low, kind="stable")[:count])
+
     def _subset(self, index: npt.NDArray[np.intp]) -> Blocks:
         return Blocks(self.brightness[index], self.energies[:, index], self.blank)
 

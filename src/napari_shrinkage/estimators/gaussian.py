@@ -6,17 +6,14 @@ demosaiced or compressed, that is not all of its noise: flat blocks notice, the 
 
 from __future__ import annotations
 
-import warnings
 from typing import Literal
 
 import numpy as np
 import pywt
 
 from ..methods import method
-from ..noise import Gaussian, NoiseWarning
-from ..sample import drawn_fields
-from ..stack import Float, Stack
-from .base import NoiseEstimator, Reading, median_deviation, neighbour_reading
+from ..stack import Float
+from .base import Reading, SigmaEstimator, median_deviation, neighbour_reading
 from .blocks import Blocks
 from .survey import Survey, number
 
@@ -30,7 +27,7 @@ LEAST_STEADINESS = 0.7
 
 
 @method("mad", title="Median of the finest band")
-class Mad(NoiseEstimator):
+class Mad(SigmaEstimator):
     """The median size of the finest diagonal wavelet coefficients.
 
     Parameters
@@ -61,7 +58,7 @@ class Mad(NoiseEstimator):
 
 
 @method("flat-blocks", title="Flat blocks")
-class FlatBlocks(NoiseEstimator):
+class FlatBlocks(SigmaEstimator):
     """The high frequencies of the blocks that are flat.
 
     Notes
@@ -86,41 +83,6 @@ class FlatBlocks(NoiseEstimator):
             character = f"an average: {dark} in the darkest parts, {bright} in the brightest"
         blank = () if survey.is_saturated else _mostly_blank(blocks, sigma)
         return Reading(sigma, character, doubts + blank)
-
-
-def gaussian_noise(stack: Stack, estimator: NoiseEstimator = FlatBlocks()) -> Gaussian:  # noqa: B008
-    """Estimate the noise of a stack, once for all its planes.
-
-    Parameters
-    ----------
-    stack : Stack
-        Up to 16 million pixels are looked at; beyond that a fixed choice of windows, so that a lazy stack is
-        never read whole.
-    estimator : NoiseEstimator
-        How it is measured.
-
-    Returns
-    -------
-    Gaussian
-        sigma in the units of the image (a number, or one for each channel), with the verdict.
-
-    Raises
-    ------
-    ValueError
-        If the stack is empty or a channel has no finite value.
-
-    Warns
-    -----
-    NoiseWarning
-        With the verdict, if the estimate cannot be trusted.
-    """
-    if not stack.pixels:
-        raise ValueError(f"an image of shape {stack.shape} is empty: it has no noise to estimate.")
-    estimate = estimator.estimate(drawn_fields(stack, 2))
-    if not estimate.trusted:
-        warnings.warn(estimate.verdict, NoiseWarning, stacklevel=2)
-    sigma = estimate.sigma if len(estimate.sigma) > 1 else estimate.sigma[0]
-    return Gaussian(sigma, verdict=estimate.verdict)
 
 
 def noise_by_brightness(blocks: Blocks) -> tuple[float, ...] | None:

@@ -14,7 +14,7 @@ from napari.utils import progress
 from napari.utils.notifications import show_error, show_info, show_warning
 
 from ..engine import Progress, Result, digest, run
-from ..estimators import gaussian_noise
+from ..estimators import estimated_noise
 from ..noise import Gaussian, NoiseWarning
 from ..recipe import Recipe, Record
 from ..restorers import named
@@ -56,7 +56,7 @@ def denoised(stack: Stack, recipe: Recipe) -> Work:
 def _estimated(stack: Stack) -> tuple[Gaussian, str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NoiseWarning)
-        noise = gaussian_noise(stack)
+        noise = estimated_noise(stack)
     return noise, next((str(w.message) for w in caught if issubclass(w.category, NoiseWarning)), "")
 
 

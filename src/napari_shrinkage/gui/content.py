@@ -12,7 +12,7 @@ from threading import Lock
 from typing import Any
 
 from ..engine import resolve
-from ..estimators import gaussian_noise
+from ..estimators import estimated_noise
 from ..noise import NoiseModel
 from ..recipe import Plan, Step
 from ..restorers.base import Restorer
@@ -45,7 +45,7 @@ class Content:
         """Return the estimated noise, estimating it at the first call."""
         with self._lock:
             if self._noise is None:
-                self._noise = gaussian_noise(self.stack)
+                self._noise = estimated_noise(self.stack)
             return self._noise
 
     def plan(

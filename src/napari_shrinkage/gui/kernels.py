@@ -58,7 +58,7 @@ def _sizes(plan: Plan) -> set[int]:
     """Return the block sizes whose kernels a plan uses."""
     if plan.device != "cpu" or not plan.restorer.is_fused:
         return set()
-    return {value.size for value in nested(plan.restorer) if isinstance(value, SlidingDCT)}
+    return {value.side for value in nested(plan.restorer) if isinstance(value, SlidingDCT)}
 
 
 def _compile(sizes: list[int]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from .autocorrelation import Autocorrelation
 from .base import NoiseModel, NoiseWarning
 from .calibrated import CalibratedCamera
+from .color_noise import ColorNoise
 from .curve import NoiseCurve
 from .gaussian import Gaussian
 from .poisson_gaussian import PoissonGaussian
@@ -16,6 +17,7 @@ from .poisson_gaussian import PoissonGaussian
 __all__ = [
     "Autocorrelation",
     "CalibratedCamera",
+    "ColorNoise",
     "Gaussian",
     "NoiseCurve",
     "NoiseModel",

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..methods import Method
 from ..stack import Array
 from .autocorrelation import Autocorrelation
+from .color_noise import ColorNoise
 
 Values = float | tuple[float, ...]
 Indices = npt.NDArray[np.intp]
@@ -52,6 +53,7 @@ class NoiseModel(Method):
     per_channel: ClassVar[tuple[str, ...]] = ()
     verdict: str
     autocorrelation: Autocorrelation | None
+    color: ColorNoise | None
 
     @abstractmethod
     def stabilisers(self) -> tuple[Stabiliser, ...]:
@@ -93,6 +95,10 @@ class NoiseModel(Method):
             The source pixel of each coordinate, one array per spatial axis, as in `geometry.taken`.
         """
         return values
+
+    def correlations(self, color: bool) -> tuple[Autocorrelation | None, ...]:
+        """Return the autocorrelation that all channels of a field share, or one for each opponent channel."""
+        return self.color.correlations if color and self.color is not None else (self.autocorrelation,)
 
     def silent(self) -> tuple[bool, ...]:
         """Say for each channel whether it has no noise at all and is left as it is; () when none is."""

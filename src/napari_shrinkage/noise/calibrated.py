@@ -21,6 +21,7 @@ from ..stack import Float
 from .autocorrelation import Autocorrelation
 from .base import Indices, NoiseModel, Stabiliser, Values
 from .camera_maps import file_checksum, load_maps, mend
+from .color_noise import ColorNoise
 from .poisson_gaussian import FARTHEST, PoissonGaussian
 
 FARTHEST_PIXEL = 10**9
@@ -48,6 +49,8 @@ class CalibratedCamera(NoiseModel):
         Lowest and highest value that the sensor or the file can hold; None where nothing is cut off.
     autocorrelation : Autocorrelation
         Correlation between neighbouring pixels; white noise when absent.
+    color : ColorNoise
+        What the colours of a photograph share of their noise; nothing when absent.
     verdict : str
         What the calibration is worth, in one sentence; "" when the model was given.
 
@@ -73,6 +76,7 @@ class CalibratedCamera(NoiseModel):
     low: Annotated[float | None, HIDDEN] = None
     high: Annotated[float | None, HIDDEN] = None
     autocorrelation: Annotated[Autocorrelation | None, HIDDEN] = None
+    color: Annotated[ColorNoise | None, HIDDEN] = None
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
     per_channel: ClassVar[tuple[str, ...]] = ("gain", "offset", "read_std")

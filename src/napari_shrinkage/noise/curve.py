@@ -16,6 +16,7 @@ from ..methods import HIDDEN, method
 from ..stack import Array
 from .autocorrelation import Autocorrelation
 from .base import NoiseModel, Stabiliser
+from .color_noise import ColorNoise
 
 Table = npt.NDArray[np.float64]
 
@@ -99,6 +100,8 @@ class NoiseCurve(NoiseModel):
         The noise variance at each mean, in those units squared; or one such tuple for each channel.
     autocorrelation : Autocorrelation
         Correlation between neighbouring pixels; white noise when absent.
+    color : ColorNoise
+        What the colours of a photograph share of their noise; nothing when absent.
     verdict : str
         What the estimate is worth, in one sentence; "" when the model was given.
 
@@ -112,6 +115,7 @@ class NoiseCurve(NoiseModel):
     means: Annotated[tuple[Any, ...], HIDDEN]
     variances: Annotated[tuple[Any, ...], HIDDEN]
     autocorrelation: Annotated[Autocorrelation | None, HIDDEN] = None
+    color: Annotated[ColorNoise | None, HIDDEN] = None
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
     per_channel: ClassVar[tuple[str, ...]] = ("means", "variances")

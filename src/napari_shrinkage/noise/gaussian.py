@@ -12,6 +12,7 @@ from ..methods import HIDDEN, method
 from ..stack import Array
 from .autocorrelation import Autocorrelation
 from .base import NoiseModel, Stabiliser, together
+from .color_noise import ColorNoise
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,15 @@ class Gaussian(NoiseModel):
         Noise standard deviation in the units of the image; one number, or one for each channel.
     autocorrelation : Autocorrelation
         Correlation between neighbouring pixels; white noise when absent.
+    color : ColorNoise
+        What the colours of a photograph share of their noise; nothing when absent.
     verdict : str
         What the estimate is worth, in one sentence; "" when the model was given.
     """
 
     sigma: Annotated[float | tuple[float, ...], at.Ge(0), at.MinLen(1)]
     autocorrelation: Annotated[Autocorrelation | None, HIDDEN] = None
+    color: Annotated[ColorNoise | None, HIDDEN] = None
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
     per_channel: ClassVar[tuple[str, ...]] = ("sigma",)

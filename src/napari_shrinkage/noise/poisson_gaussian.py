@@ -15,6 +15,7 @@ from ..methods import HIDDEN, method
 from .anscombe import Anscombe
 from .autocorrelation import Autocorrelation
 from .base import NoiseModel, Stabiliser, Values, together
+from .color_noise import ColorNoise
 from .gaussian import Scaling
 
 FARTHEST = 1e9
@@ -32,10 +33,12 @@ class PoissonGaussian(NoiseModel):
         Counts of no light: the camera's pedestal.
     read_std : float or tuple of float
         Standard deviation of the read noise in counts.
-    clipped : tuple of float
+    low, high : float
         Lowest and highest value that the sensor or the file can hold; None where nothing is cut off.
     autocorrelation : Autocorrelation
         Correlation between neighbouring pixels; white noise when absent.
+    color : ColorNoise
+        What the colours of a photograph share of their noise; nothing when absent.
     verdict : str
         What the estimate is worth, in one sentence; "" when the model was given.
 
@@ -54,26 +57,31 @@ class PoissonGaussian(NoiseModel):
     gain: Annotated[Values, at.Ge(0), at.MinLen(1), at.Unit("counts/electron")]
     offset: Annotated[Values, at.Ge(-FARTHEST), at.Le(FARTHEST), at.MinLen(1), at.Unit("counts")] = 0.0
     read_std: Annotated[Values, at.Ge(0), at.MinLen(1), at.Unit("counts")] = 0.0
-    clipped: Annotated[tuple[float, float] | None, HIDDEN] = None
+    low: Annotated[float | None, HIDDEN] = None
+    high: Annotated[float | None, HIDDEN] = None
     autocorrelation: Annotated[Autocorrelation | None, HIDDEN] = None
+    color: Annotated[ColorNoise | None, HIDDEN] = None
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
     per_channel: ClassVar[tuple[str, ...]] = ("gain", "offset", "read_std")
 
     @classmethod
-    def from_line(cls, slope: float, intercept: float) -> PoissonGaussian:
-        """Return the model of a line variance = slope * mean + intercept, which does not tell the offset.
+    def from_line(cls, slope: float, intercept: float, offset: float | None = None) -> PoissonGaussian:
+        """Return the model of a line variance = slope * mean + intercept.
 
-        An intercept of at least 0 is taken for read noise without offset, a negative one for an offset
-        without read noise.
+        Where the offset is not known, an intercept of at least 0 is taken for read noise without offset, a
+        negative one for an offset without read noise.
         """
+        if offset is not None:
+            return cls(slope, offset, math.sqrt(max(intercept + slope * offset, 0.0)))
         if intercept >= 0:
             return cls(slope, 0.0, math.sqrt(intercept))
         return cls(slope, -intercept / slope, 0.0)
 
     def stabilisers(self) -> tuple[Stabiliser, ...]:
         """Return the Anscombe transform of each channel; a division where there is no shot noise."""
-        low, high = self.clipped or (-math.inf, math.inf)
+        low = -math.inf if self.low is None else self.low
+        high = math.inf if self.high is None else self.high
         rows = together(gain=self.gain, offset=self.offset, read_std=self.read_std)
         return tuple(
             Anscombe(**row, low=low, high=high) if row["gain"] > 0 else Scaling(row["read_std"])

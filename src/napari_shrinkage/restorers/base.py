@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from ..geometry import Geometry
-from ..methods import Method
+from ..methods import Method, parameters
 from ..stack import Float
 from ..transforms.base import Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT, shrink_patches
@@ -47,6 +47,12 @@ class Restorer(Method):
     @abstractmethod
     def resolve(self, sample: Sample) -> Self:
         """Return the restorer with every "auto" field and every data-driven threshold made a number."""
+
+    def channel(self, index: int) -> Self:
+        """Return a resolved restorer for one channel alone, with that channel's thresholds."""
+        inner = {p.name: getattr(self, p.name) for p in parameters(type(self))}
+        cut = {name: value.channel(index) for name, value in inner.items() if hasattr(value, "channel")}
+        return self.replace(**cut)
 
     @abstractmethod
     def geometry(self) -> Geometry:

@@ -68,12 +68,18 @@ class Let(Restorer):
             return self.replace(transform=transform)
         part = sample.part(SOLVE_PIXELS)
         per_channel = [
-            solved_weights(transform, part.tensor()[:, [c]], sample.correlation) for c in range(part.channels)
+            solved_weights(transform, part.tensor()[:, [c]], part.correlation_of(c))
+            for c in range(part.channels)
         ]
         keys = per_channel[0]
         return self.replace(
             transform=transform, weights={key: sum((w[key] for w in per_channel), ()) for key in keys}
         )
+
+    def channel(self, index: int) -> Self:
+        """Return the restorer of one channel alone, with its weights."""
+        assert self.weights is not None, "resolve before channel"
+        return self.replace(weights={key: a[2 * index : 2 * index + 2] for key, a in self.weights.items()})
 
     def geometry(self) -> Geometry:
         """Return the transform's geometry."""

@@ -145,7 +145,7 @@ def has_kernel(transform: Transform) -> bool:
         isinstance(transform, SlidingDCT)
         and transform.ndim == 2
         and transform.stride == 1
-        and transform.size in FUSED_SIZES
+        and transform.side in FUSED_SIZES
     )
 
 
@@ -153,7 +153,7 @@ def coefficient_stds(transform: SlidingDCT, correlation: Autocorrelation | None)
     """Return the noise std of every coefficient of a plane's block, (size, size)."""
     gains = transform.noise_gain(correlation)
     return np.asarray([gains[band.key] for band in transform.subbands()], np.float32).reshape(
-        transform.size, transform.size
+        transform.side, transform.side
     )
 
 
@@ -178,7 +178,7 @@ def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, th
     def restored(z: Float) -> Float:
         return np.stack(
             [
-                hard_threshold(plane, transform.size, limits, uniform_weights=uniform, threads=threads)
+                hard_threshold(plane, transform.side, limits, uniform_weights=uniform, threads=threads)
                 for plane, limits in zip(z, thresholds(len(z)), strict=True)
             ]
         )

@@ -128,7 +128,7 @@ def _fused_wiener(restorer: EmpiricalWiener, correlation: Autocorrelation | None
         first = pilot(z)
         return np.stack(
             [
-                empirical_wiener(noisy, estimate, transform.size, variances, threads=threads)
+                empirical_wiener(noisy, estimate, transform.side, variances, threads=threads)
                 for noisy, estimate in zip(z, first, strict=True)
             ]
         )

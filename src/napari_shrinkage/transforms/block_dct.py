@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Shrink = Callable[..., tuple[Coefficients, Tensor | None]]
 
 LARGEST = 16
+USUAL = 8
+LARGE_DENSITY = 4.0  # of the noise at low frequencies, times white noise's: from here on large patches pay
 CPU_BYTES = 2**23  # a tile's coefficients: few enough for the cache, enough to outweigh a call for each band
 GPU_BYTES = 2**26
 LONG_TILE = 32  # tiles are longer by this factor along X, where memory is contiguous
@@ -58,7 +60,8 @@ class SlidingDCT(Transform):
     Parameters
     ----------
     size : int
-        Side of the square patches; large ones resolve frequencies better, small ones follow the image.
+        Side of the square patches; large ones resolve frequencies better, small ones follow the image. By default
+        8, and 16 where the noise is correlated over several pixels.
     size_z : int
         Depth of the patches of a volume; by default as deep in space as they are wide.
     stride : int
@@ -83,7 +86,7 @@ class SlidingDCT(Transform):
     doi:10.5201/ipol.2011.ys-dct.
     """
 
-    size: Annotated[int, at.Ge(4), at.Le(LARGEST), at.Unit("pixels")] = 8
+    size: Annotated[int | None, at.Ge(4), at.Le(LARGEST), at.Unit("pixels")] = None
     size_z: Annotated[int | None, at.Ge(1), at.Le(LARGEST), at.Unit("pixels"), ADVANCED] = None
     stride: Annotated[int, at.Ge(1), at.Le(LARGEST), at.Unit("pixels"), ADVANCED] = 1
     border: Border = "symmetric"
@@ -91,16 +94,21 @@ class SlidingDCT(Transform):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.stride > self.size:
+        if self.stride > self.side:
             raise ValueError(
-                f"stride={self.stride} skips pixels between patches of size={self.size}. "
-                f"Use stride <= {self.size} or a larger size."
+                f"stride={self.stride} skips pixels between patches of size={self.side}. "
+                f"Use stride <= {self.side} or a larger size."
             )
+
+    @property
+    def side(self) -> int:
+        """Side of a patch; the usual one as long as it is not decided."""
+        return self.size or USUAL
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """Size of a patch per spatial axis."""
-        return per_axis(self.size, self.size_z, self.ndim)
+        return per_axis(self.side, self.size_z, self.ndim)
 
     @property
     def strides(self) -> tuple[int, ...]:
@@ -113,13 +121,14 @@ class SlidingDCT(Transform):
         return self.strides == self.sizes
 
     def resolve(self, sample: Sample) -> Self:
-        """Return the transform with a depth: `size` measured in space, at most the volume's own."""
+        """Return the transform with a size, and a depth: `size` measured in space, at most the volume's own."""
+        side = self.size or fitting_side(sample)
         if self.size_z is not None:
-            return self
+            return self.replace(size=side)
         if self.ndim == 2:
-            return self.replace(size_z=self.size)
-        depth = round(self.size / spacing_ratio(sample.spacing))
-        return self.replace(size_z=max(1, min(depth, LARGEST, sample.shape[0])))
+            return self.replace(size=side, size_z=side)
+        depth = round(side / spacing_ratio(sample.spacing))
+        return self.replace(size=side, size_z=max(1, min(depth, LARGEST, sample.shape[0])))
 
     def geometry(self) -> Geometry:
         """Return the margin that gives a pixel all its patches, and its reach: the far end of a patch."""
@@ -212,6 +221,12 @@ def shrink_patches(
         total[part] += sums
         weights[part] += counts
     return _folded(total, transform._overlaps) / _folded(weights, transform._overlaps)
+
+
+def fitting_side(sample: Sample) -> int:
+    """Return the patch side for the noise of a sample: large where it is correlated over several pixels."""
+    correlation = sample.correlation
+    return LARGEST if correlation is not None and correlation.density >= LARGE_DENSITY else USUAL
 
 
 @cache

@@ -73,7 +73,7 @@ def _planes(sample: Sample) -> Sample:
         return sample
     planes = sample.values.swapaxes(1, 2)
     planes = planes.reshape(-1, *planes.shape[2:])
-    return Sample(planes, sample.shape[-2:], sample.spacing[-2:], sample.correlation)
+    return Sample(planes, sample.shape[-2:], sample.spacing[-2:], sample.correlations)
 
 
 def noise_shares(values: Float, levels: int, correlation: Autocorrelation | None) -> list[float]:

@@ -1,0 +1,163 @@
+"""Photon transfer: how the noise variance of an image depends on its brightness, and the line through that.
+
+Blocks are sorted into classes of brightness; in each class the flattest ones show the noise alone (`Blocks`).
+Convention: a point is a class, its variance that of the high frequencies, which white noise has everywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .blocks import Blocks
+
+Values = npt.NDArray[np.float64]
+
+CLASSES = 24
+LEAST_IN_CLASS = 16
+LEAST_SHARE = 0.25  # of a class that is used where none of its blocks are flat
+MOST_WEIGHT = 400  # blocks: beyond, the class is as good as structure in it lets it be
+MOST_TILT = 1.3  # times the flattest quarter's: more is structure
+ROUNDS = 30
+HUBER = 1.345
+LEAST_PREDICTED = 0.02  # of the median variance
+OVERLAP = 2.0  # dense blocks share pixels: fewer of them are independent
+COEFFICIENTS = 21  # high frequencies of a block
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Noise variance against brightness, dark to bright.
+
+    Parameters
+    ----------
+    means : ndarray, (N,)
+        Mean value of the flat blocks of each class, in the units of the image.
+    variances : ndarray, (N,)
+        Their noise variance, in those units squared.
+    blocks : ndarray, (N,)
+        How many blocks were flat.
+    tilts : ndarray, (N,)
+        Energy of their low frequencies as a multiple of the high ones': far above 1 is structure, or
+        correlated noise.
+    """
+
+    means: Values
+    variances: Values
+    blocks: Values
+    tilts: Values
+
+    @classmethod
+    def of(cls, blocks: Blocks) -> Transfer:
+        """Measure every class of brightness; those with structure left are dropped where others remain."""
+        flat = [flattest_of(part) for part in blocks.by_level(CLASSES, LEAST_IN_CLASS)]
+        rows = np.array([(part.brightness.mean(), part.variance, len(part), part.tilt) for part in flat])
+        rows = rows.reshape(-1, 4)[np.argsort(rows.reshape(-1, 4)[:, 0])]
+        if len(rows) > 4:
+            rows = rows[rows[:, 3] <= MOST_TILT * max(np.quantile(rows[:, 3], 0.25), 1.0)]
+        return cls(*rows.T)
+
+    @classmethod
+    def of_curve(cls, means: Values, variances: Values) -> Transfer:
+        """Return the points of a curve that was measured otherwise."""
+        return cls(means, variances, np.ones_like(means), np.ones_like(means))
+
+    def __len__(self) -> int:
+        return len(self.means)
+
+    @property
+    def weights(self) -> Values:
+        """Number of independent measurements behind each variance."""
+        return np.minimum(self.blocks, MOST_WEIGHT) * COEFFICIENTS / OVERLAP
+
+    def scaled(self, factor: float) -> Transfer:
+        """Return the points with all variances multiplied: correlated noise has more than it shows."""
+        return Transfer(self.means, self.variances * factor, self.blocks, self.tilts)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line variance = slope * mean + intercept, and how well it is known.
+
+    Parameters
+    ----------
+    slope, intercept : float
+        In counts and counts squared.
+    slope_error, intercept_error : float
+        Their standard errors; structure of the image that was taken for noise is not in them.
+    deviation : float
+        Median relative distance of the points from the line.
+    """
+
+    slope: float
+    intercept: float
+    slope_error: float
+    intercept_error: float
+    deviation: float
+
+    def scaled(self, factor: float) -> Line:
+        """Return the line with all variances multiplied."""
+        return replace(
+            self,
+            slope=self.slope * factor,
+            intercept=self.intercept * factor,
+            slope_error=self.slope_error * factor,
+            intercept_error=self.intercept_error * factor,
+        )
+
+    def at(self, mean: Values | float) -> Values:
+        """Return the variance at a mean value."""
+        return self.slope * np.asarray(mean) + self.intercept
+
+
+def flattest_of(part: Blocks) -> Blocks:
+    """Return the flat blocks of a class; where there are few, the flatter quarter."""
+    flat = part.flattest()
+    least = max(round(LEAST_SHARE * len(part)), 1)
+    return flat if len(flat) >= least else part.flatter(least)
+
+
+def fitted_line(points: Transfer, through: tuple[float, float] | None = None) -> Line:
+    """Fit a robust line: Huber's weights on relative residuals, each point weighing by its prediction.
+
+    Parameters
+    ----------
+    points : Transfer
+        At least one class.
+    through : (float, float), optional
+        A mean and a variance that the line must pass, such as a known offset and read noise.
+
+    References
+    ----------
+    Huber, "Robust estimation of a location parameter", Ann. Math. Stat. 35, 1964, doi:10.1214/aoms/1177703732.
+    """
+    means, variances = points.means, points.variances
+    if len(points) < 2 and through is None:
+        return Line(0.0, float(variances.mean()), 0.0, float(variances.mean()), 0.0)
+    origin, level = through or (0.0, 0.0)
+    design = np.stack([means - origin, np.ones_like(means)], axis=1)[:, : 1 if through else 2]
+    target = variances - level
+    floor = max(LEAST_PREDICTED * float(np.median(variances)), float(np.finfo(np.float64).tiny))
+    predicted, robust = np.maximum(variances, floor), np.ones_like(means)
+    solution = np.zeros(design.shape[1])
+    for _ in range(ROUNDS):
+        root = np.sqrt(robust * points.weights) / predicted
+        solution = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
+        predicted = np.maximum(design @ solution + level, floor)
+        residuals = np.sqrt(points.weights) * (target - design @ solution) / predicted
+        scale = max(float(np.median(np.abs(residuals))) / 0.6745, 1e-9)
+        robust = np.minimum(1, HUBER * scale / np.maximum(np.abs(residuals), 1e-9))
+    errors = _errors(design * root[:, None], max(scale, 2**0.5))
+    deviation = float(np.median(np.abs(variances / predicted - 1)))
+    if through is not None:
+        slope = float(solution[0])
+        return Line(slope, level - slope * origin, errors[0], errors[0] * abs(origin), deviation)
+    return Line(float(solution[0]), float(solution[1]), errors[0], errors[1], deviation)
+
+
+def _errors(design: Values, scale: float) -> list[float]:
+    """Return the standard errors of a weighted fit whose residuals have the std `scale`."""
+    covariance = np.linalg.pinv(design.T @ design)
+    return [float(error) for error in scale * np.sqrt(np.diag(covariance))]
