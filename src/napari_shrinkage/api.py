@@ -11,7 +11,8 @@ from typing import Any
 
 from .comparing import Candidate, Comparison, comparing
 from .engine import drain, resolve, restored
-from .estimators import NoiseEstimator, gaussian_noise
+from .estimators import FromImage, NoiseEstimator, estimated_noise
+from .estimators.from_image import MODELS
 from .noise import Gaussian, NoiseModel
 from .recipe import Recipe
 from .restorers import named
@@ -77,7 +78,9 @@ def restore(
     return stack.array
 
 
-def estimate_noise(image: Any, model: str | NoiseEstimator = "auto", axes: str | None = None) -> Gaussian:
+def estimate_noise(
+    image: Any, model: str | NoiseEstimator = "auto", axes: str | None = None, offset: float | None = None
+) -> NoiseModel:
     """Estimate the noise of an image from the image alone.
 
     Parameters
@@ -85,25 +88,28 @@ def estimate_noise(image: Any, model: str | NoiseEstimator = "auto", axes: str |
     image : array_like, dask array or napari Image layer
         The noisy image.
     model : str or NoiseEstimator
-        "auto" or "gaussian", or an estimator value.
+        "auto" for the simplest model that the image does not speak against, "gaussian", "poisson-gaussian",
+        "curve", or an estimator value such as `FrameDifferences()`.
     axes : str, optional
         As for `restore`.
+    offset : float, optional
+        Counts of no light, where known: only then can one image tell read noise from it.
 
     Returns
     -------
-    Gaussian
-        sigma in the units of the image (one per channel), and a `verdict`: what the estimate is worth, in a
-        sentence.
+    Gaussian, PoissonGaussian or NoiseCurve
+        In the units of the image, with an autocorrelation where neighbouring pixels share their noise, and a
+        `verdict`: what the estimate is worth, in a sentence.
 
     Warns
     -----
     NoiseWarning
         If the estimate cannot be trusted; the message is the verdict.
     """
-    if isinstance(model, str) and model not in ("auto", "gaussian"):
-        raise ValueError(f"model={model!r}: expected 'auto', 'gaussian' or an estimator value.")
-    stack = stack_of(image, axes)
-    return gaussian_noise(stack) if isinstance(model, str) else gaussian_noise(stack, model)
+    if isinstance(model, str) and model not in MODELS:
+        raise ValueError(f"model={model!r}: expected one of {', '.join(MODELS)}, or an estimator value.")
+    estimator = FromImage(model=model, offset=offset) if isinstance(model, str) else model
+    return estimated_noise(stack_of(image, axes), estimator)
 
 
 def compare(

@@ -12,7 +12,7 @@ import napari_shrinkage
 
 from ..estimators import estimated_noise
 from ..methods import Method, members, parameters, roles
-from ..noise import NoiseWarning
+from ..noise import Gaussian, NoiseModel, NoiseWarning
 from ..restorers import NAMED, PRESETS
 from . import BAD_INPUT, say
 from .inputs import image_files, read_input
@@ -57,9 +57,16 @@ def estimate_files(inputs: Sequence[str], axes: str | None) -> int:
             failed += 1
             say(str(error) if name in str(error) else f"{name}: {error}")
             continue
-        sigmas = noise.sigma if isinstance(noise.sigma, tuple) else (noise.sigma,)
-        print(f"{name}: sigma {', '.join(f'{sigma:.4g}' for sigma in sigmas)}. {noise.verdict}")
+        print(f"{name}: {_strength(noise)}{noise.verdict}")
     return BAD_INPUT if failed else 0
+
+
+def _strength(noise: NoiseModel) -> str:
+    """Return the numbers of Gaussian noise to four digits; other models say theirs in the verdict."""
+    if not isinstance(noise, Gaussian):
+        return ""
+    sigmas = noise.sigma if isinstance(noise.sigma, tuple) else (noise.sigma,)
+    return f"sigma {', '.join(f'{sigma:.4g}' for sigma in sigmas)}. "
 
 
 def _every_method() -> dict[str, list[type[Method]]]:

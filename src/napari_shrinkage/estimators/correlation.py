@@ -141,7 +141,10 @@ def spectrum_of(fields: Float) -> Spectrum:
             f"{SIDE} x {SIDE} pixels."
         )
     found = energies.mean(axis=0).reshape(SIDE, SIDE)
-    tilt, fall = float(found[LOW].mean() / found[_HIGH].mean()), float(found[_MIDDLE].mean() / found[_CORNER].mean())
+    tilt, fall = (
+        float(found[LOW].mean() / found[_HIGH].mean()),
+        float(found[_MIDDLE].mean() / found[_CORNER].mean()),
+    )
     return Spectrum(found, tilt, 1.0, fall, 1.0, len(energies))
 
 

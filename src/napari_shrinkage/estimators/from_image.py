@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import annotated_types as at
 import numpy as np
@@ -20,7 +20,7 @@ from ..sample import drawn_fields
 from ..stack import Float, Stack
 from .base import NoiseEstimator, Reading
 from .blocks import Blocks
-from .correlation import SIDE, Spectrum, flat_spectrum, quadrant_of, windowed
+from .correlation import SIDE, Spectrum, flat_spectrum
 from .gaussian import FlatBlocks
 from .measurement import Channel, Measurement
 from .photograph import CalmBlocks, color_noise
@@ -29,6 +29,7 @@ from .transfer import Line, Transfer, fitted_line
 from .verdicts import verdict_of
 
 Kind = Literal["auto", "gaussian", "poisson-gaussian", "curve"]
+MODELS: tuple[str, ...] = get_args(Kind)
 
 LEAST_CHANGE = 2.0  # of the variance between the dark and the bright end, before it counts as shot noise
 LEAST_CLASSES = 6
@@ -187,7 +188,9 @@ def photograph(
     if is_color:
         return model.replace(color=color_noise(z, brightness[0])), channels
     stabilised = np.concatenate([z[:, c] for c in range(z.shape[1])])
-    return model.replace(autocorrelation=CalmBlocks.of(stabilised, np.concatenate(planes)).covariance()[1]), channels
+    return model.replace(
+        autocorrelation=CalmBlocks.of(stabilised, np.concatenate(planes)).covariance()[1]
+    ), channels
 
 
 def merged(models: Sequence[NoiseModel]) -> NoiseModel:

@@ -22,6 +22,7 @@ CALM = 0.2  # of the blocks of a class
 CALMEST = 0.02
 LEAST_CALM = 12
 MOST_UNEVEN = 1.4  # energy around the calm blocks over that around the calmest: more is structure
+QUARTILE = 0.25
 MOST_ABOVE = 1.5  # times the lower quartile of the classes' variances: more is texture that looks like noise
 BLANK = 1e-4  # of the largest variance: saturated, or filled
 CAUTION = 1.2  # times the variance: the calmest blocks show less than the others, and too little costs more
@@ -68,7 +69,7 @@ class CalmBlocks:
         """Noise variance of each class, without the lowest frequencies; that of its like where it is uneven."""
         raw = self.energies[:, FREQUENCY.ravel() > PLAIN].mean(axis=1)
         even = self._even(raw)
-        quartile = np.quantile(raw[even], 0.25)
+        quartile = np.quantile(raw[even], QUARTILE)
         known = np.log(np.clip(raw[even], TINY, MOST_ABOVE * quartile))
         curve = np.pad(np.interp(self.means, self.means[even], known), 1, mode="edge")
         return CAUTION * np.exp(np.convolve(curve, [0.25, 0.5, 0.25], mode="valid"))
@@ -77,7 +78,7 @@ class CalmBlocks:
         """Return the noise variance over the classes that are noise alone, and the autocorrelation."""
         raw = self.energies[:, FREQUENCY.ravel() > PLAIN].mean(axis=1)
         even = self._even(raw)
-        like = even & (raw <= MOST_ABOVE * np.quantile(raw[even], 0.25))
+        like = even & (raw <= MOST_ABOVE * np.quantile(raw[even], QUARTILE))
         return windowed(quadrant_of(self.energies[like].mean(axis=0).reshape(SIDE, SIDE)))
 
     def _even(self, raw: Values) -> npt.NDArray[np.bool_]:

@@ -15,7 +15,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 
 from ..engine import Progress, Result, digest, run
 from ..estimators import estimated_noise
-from ..noise import Gaussian, NoiseWarning
+from ..noise import NoiseModel, NoiseWarning
 from ..recipe import Recipe, Record
 from ..restorers import named
 from ..stack import Stack
@@ -53,7 +53,7 @@ def denoised(stack: Stack, recipe: Recipe) -> Work:
     return result, warning
 
 
-def _estimated(stack: Stack) -> tuple[Gaussian, str]:
+def _estimated(stack: Stack) -> tuple[NoiseModel, str]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", NoiseWarning)
         noise = estimated_noise(stack)

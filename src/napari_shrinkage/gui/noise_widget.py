@@ -9,9 +9,9 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxL
 
 from ..diagnostics import Histogram, histogram
 from ..engine import Progress
-from ..estimators import FlatBlocks, NoiseEstimator, gaussian_noise
+from ..estimators import FromImage, NoiseEstimator, estimated_noise
 from ..methods import Parameter
-from ..noise import Gaussian
+from ..noise import NoiseModel
 from ..sample import drawn_fields
 from ..stack import Stack
 from .editor import row_label
@@ -32,7 +32,7 @@ COLORS = ("Red", "Green", "Blue")
 class Measurement:
     """What was found in an image."""
 
-    noise: Gaussian
+    noise: NoiseModel
     histograms: list[Histogram]
     stack: Stack
 
@@ -51,8 +51,8 @@ class NoiseWidget(QWidget):
         self.viewer: Any = itself(viewer)
         self.measured: Measurement | None = None
         self.source = SourceRow(self.viewer)
-        self.estimator = MethodEditor(Parameter(name="estimator", type=NoiseEstimator, default=FlatBlocks()))
-        self.estimator.setValue(FlatBlocks())
+        self.estimator = MethodEditor(Parameter(name="estimator", type=NoiseEstimator, default=FromImage()))
+        self.estimator.setValue(FromImage())
         self.numbers, self.verdict = QLabel(), QLabel()
         self.verdict.setWordWrap(True)
         self.plot = HistogramPlot(self.viewer)
@@ -159,10 +159,11 @@ class NoiseWidget(QWidget):
         )
 
 
-def listed(noise: Gaussian, stack: Stack) -> str:
+def listed(noise: NoiseModel, stack: Stack) -> str:
     """Return the noise of each channel, one a line, in the units of the image."""
-    values: Any = noise.sigma if isinstance(noise.sigma, tuple) else (noise.sigma,)
-    if len(values) == 1:
+    values: Any = getattr(noise, "sigma", ())
+    values = values if isinstance(values, tuple) else (values,)
+    if len(values) < 2:
         return in_short(noise)
     names = COLORS if stack.is_color else [f"Channel {i}" for i in range(len(values))]
     return "\n".join(f"{name}: σ = {value:.3g}" for name, value in zip(names, values, strict=True))
@@ -170,7 +171,7 @@ def listed(noise: Gaussian, stack: Stack) -> str:
 
 def _measured(stack: Stack, estimator: NoiseEstimator) -> Work:
     yield Progress(0, 2, "estimating")
-    noise = gaussian_noise(stack, estimator)
+    noise = estimated_noise(stack, estimator)
     yield Progress(1, 2, "counting")
     fields = drawn_fields(stack, 2, PLOTTED)
     found = [histogram(fields[:, channel]) for channel in range(fields.shape[1])]
