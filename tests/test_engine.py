@@ -139,9 +139,9 @@ def test_a_large_chunk_is_restored_in_windows(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(windows, "TILE_PIXELS", 2**8)
     seen: list[tuple[int, ...]] = []
 
-    def noted(noise: ns.Gaussian, apply: object, values: np.ndarray, color: bool) -> np.ndarray:
+    def noted(noise: ns.Gaussian, apply: object, values: np.ndarray) -> np.ndarray:
         seen.append(values.shape)
-        return restored_field(noise, apply, values, color)
+        return restored_field(noise, apply, values)
 
     restored_field = tiles.restored_field
     monkeypatch.setattr(tiles, "restored_field", noted)

@@ -18,7 +18,14 @@ _HOME = {
     "restore": "api",
     "estimate_noise": "api",
     "compare": "api",
+    "trust_report": "api",
     "Comparison": "comparing",
+    "TrustReport": "checking",
+    "confidence_map": "trust",
+    "fourier_ring_correlation": "trust",
+    "injected_spots": "trust",
+    "photometry": "trust",
+    "split_in_two": "trust",
     "run": "engine",
     "resolve": "engine",
     "drain": "engine",
@@ -67,6 +74,7 @@ _HOME = {
     "EmpiricalWiener": "restorers",
     "Let": "restorers",
     "NonLocalMeans": "restorers",
+    "HotPixels": "restorers",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -90,12 +90,12 @@ def _opponent_stds(noise: NoiseModel, ndim: int) -> Float:
     return np.asarray(stds, np.float32).reshape(-1, *(1,) * (ndim - 1))
 
 
-def restored_field(noise: NoiseModel, apply: Apply, values: Float, color: bool) -> Float:
+def restored_field(noise: NoiseModel, apply: Apply, values: Float) -> Float:
     """Restore one extended field in the units of the image; a channel without noise is returned as it is."""
     silent = noise.silent()
     if silent and all(silent):
         return values
-    restored = from_noise_units(apply(to_noise_units(values, noise, color)), noise, color)
+    restored = apply(values)
     if silent:
         restored[np.array(silent)] = values[np.array(silent)]
     return restored
@@ -125,7 +125,15 @@ def filled(values: Array, spatial: int) -> Array:
 
 
 def built(plan: Plan, color: bool) -> Apply:
-    """Return the restoring function of a plan; channel by channel where their noise differs in correlation."""
+    """Return the restoring function of a plan, from and to the units of the image."""
+    if plan.restorer.domain == "counts":
+        return plan.restorer.build_counts(plan.noise)
+    apply, noise = _built_for_noise_units(plan, color), plan.noise
+    return lambda values: from_noise_units(apply(to_noise_units(values, noise, color)), noise, color)
+
+
+def _built_for_noise_units(plan: Plan, color: bool) -> Apply:
+    """Return the restoring function of a plan; channel by channel where each has its own correlation."""
     correlations = plan.noise.correlations(color)
     if len(correlations) == 1:
         return plan.restorer.build(plan.device, correlations[0], plan.threads)
@@ -175,7 +183,7 @@ def _restored_window(plan: Plan, frame: Stack, values: Array, box: Region, regio
     for plane in itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim))):
         place = frame.selection(ndim, plane, everything)
         extended = plan.noise.corrected(taken(frame.to_field(needed[place], ndim), indices), pixels)
-        restored = restored_field(plan.noise, apply, extended, color)[inner]
+        restored = restored_field(plan.noise, apply, extended)[inner]
         target = out[place]
         np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored, ndim))
     _put_back(out, original, frame)

@@ -9,6 +9,7 @@ from ..thresholds import Bayes, Profile
 from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
+from .hot_pixels import HotPixels
 from .let import Let
 from .nl_means import NonLocalMeans
 from .shrinkage import Shrinkage
@@ -21,6 +22,7 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
         "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
         "dct-wiener": EmpiricalWiener(),
         "nl-means": NonLocalMeans(),
+        "hot-pixels": HotPixels(),
     }
 )
 PRESETS: MappingProxyType[str, str] = MappingProxyType(
@@ -43,4 +45,14 @@ def named(name: str) -> Restorer:
         raise ValueError(f"unknown method {name!r}; expected one of {names}, or a method value.") from None
 
 
-__all__ = ["NAMED", "PRESETS", "EmpiricalWiener", "Let", "NonLocalMeans", "Restorer", "Shrinkage", "named"]
+__all__ = [
+    "NAMED",
+    "PRESETS",
+    "EmpiricalWiener",
+    "HotPixels",
+    "Let",
+    "NonLocalMeans",
+    "Restorer",
+    "Shrinkage",
+    "named",
+]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from ..geometry import Geometry
 from ..methods import Method, parameters
@@ -20,7 +20,7 @@ from ..transforms.block_dct import SlidingDCT, shrink_patches
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..noise import Autocorrelation
+    from ..noise import Autocorrelation, NoiseModel
     from ..sample import Sample
 
 Apply = Callable[[Float], Float]
@@ -28,9 +28,14 @@ Shrink = Callable[..., "tuple[Coefficients, Tensor | None]"]
 
 
 class Restorer(Method):
-    """Base of the restorers; `differentiable` says whether `apply` passes a gradient on."""
+    """Base of the restorers; `differentiable` says whether `apply` passes a gradient on.
+
+    `domain` says what the engine hands over: fields in units of the noise, to the function of `build`, or
+    pixel values as the camera read them, to that of `build_counts`; those keep their colours apart.
+    """
 
     role: ClassVar[str] = "restorer"
+    domain: ClassVar[Literal["noise", "counts"]] = "noise"
     opponent_color: ClassVar[bool] = True
     differentiable: ClassVar[bool] = True
 
@@ -65,6 +70,13 @@ class Restorer(Method):
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return the function that restores one extended field (C, *domain), float32 in and out."""
         return on_device(self, device, correlation)
+
+    def build_counts(self, noise: NoiseModel) -> Apply:
+        """Return the function that restores one extended field (C, *domain) of pixel values, of any type.
+
+        Only for the domain "counts".
+        """
+        raise NotImplementedError(f"{type(self).__name__} works in units of the noise; use build.")
 
 
 def through(transform: Transform, shrink: Shrink, x: Tensor, *guides: Tensor) -> Tensor:
