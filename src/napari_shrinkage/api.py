@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
+from .checking import TrustReport, checking
 from .comparing import Candidate, Comparison, comparing
 from .engine import drain, resolve, restored
 from .estimators import FromImage, NoiseEstimator, estimated_noise
-from .estimators.from_image import MODELS
+from .estimators.from_image import MODELS, Kind
 from .noise import Gaussian, NoiseModel
-from .recipe import Recipe
+from .recipe import Plan, Recipe
 from .restorers import named
 from .restorers.base import Restorer
 from .stack import Stack
@@ -108,7 +109,7 @@ def estimate_noise(
     """
     if isinstance(model, str) and model not in MODELS:
         raise ValueError(f"model={model!r}: expected one of {', '.join(MODELS)}, or an estimator value.")
-    estimator = FromImage(model=model, offset=offset) if isinstance(model, str) else model
+    estimator = FromImage(model=cast(Kind, model), offset=offset) if isinstance(model, str) else model
     return estimated_noise(stack_of(image, axes), estimator)
 
 
@@ -174,6 +175,71 @@ def compare(
     stack = stack_of(image, axes)
     truth = None if reference is None else stack_of(reference, stack.axes)
     return drain(comparing(stack, methods, truth, noise, device, threads, seed))
+
+
+def trust_report(
+    image: Any,
+    restored: Any,
+    noise: NoiseModel | float | None = None,
+    restorer: str | Restorer | Plan | Sequence[Plan] | None = None,
+    regions: Any = None,
+    second: Any = None,
+    axes: str | None = None,
+    reference: Any = None,
+    seed: int = 0,
+) -> TrustReport:
+    """Say whether a result can be measured in.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        The noisy image.
+    restored : array_like, dask array or napari Image layer
+        Its result, on the same pixels and in the same units.
+    noise : NoiseModel or float, optional
+        The noise of the image. None takes that of the plans, else estimates it.
+    restorer : str, Restorer, Plan or sequence of Plan, optional
+        How the result was made: `Result.record.plans`, or a method. Without it no spots are added.
+    regions : array_like of int, optional
+        Labels of regions, 0 is background; of the image's shape without channels, or of one plane.
+    second : array_like or napari Image layer, optional
+        Another frame of the same scene, which tells the resolution.
+    axes : str, optional
+        As for `restore`.
+    reference : array_like or napari Image layer, optional
+        What is known of the truth.
+    seed : int
+        Of the spots and of the halves that one frame is split into.
+
+    Returns
+    -------
+    TrustReport
+        Its `lines`, each with `passed`, a number and a sentence; `markdown()`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arrays do not cover the same pixels; the message says what would.
+
+    Notes
+    -----
+    Channels, colours too, are checked one by one. Of a series at most four planes are looked at, evenly
+    spread; spots are added to the middle one, and the resolution is that of the middle one. *Valid* where the
+    noise model is: most checks compare what was removed with it. The single tests are in `trust`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> noisy = 100 + 5 * np.random.default_rng(0).standard_normal((64, 64))
+    >>> report = ns.trust_report(noisy, ns.restore(noisy, "dct", noise=5), noise=5)
+    >>> report.lines[0].check, report.lines[0].passed
+    ('Mean', True)
+    """
+    stack = stack_of(image, axes)
+    frame, truth = (None if x is None else stack_of(x, stack.axes) for x in (second, reference))
+    result = stack_of(restored, stack.axes)
+    return drain(checking(stack, result, noise, restorer, regions, frame, truth, seed=seed))
 
 
 def recipe_of(

@@ -126,6 +126,7 @@ class SigmaEstimator(NoiseEstimator):
         return Estimate(sigma, doubts or _trusted_verdict(readings), not doubts)
 
     def checked(self, planes: Float, channel: int) -> Reading:
+        """Return the noise of one channel (B, Y, X), with all that speaks against it."""
         if not np.isfinite(planes).all():
             planes = np.where(np.isfinite(planes), planes, np.float32(np.nan))
         survey = Survey.of(planes)

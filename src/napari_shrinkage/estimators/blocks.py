@@ -14,6 +14,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -100,6 +101,11 @@ class Blocks:
         return float(self.high.mean())
 
     @property
+    def corner(self) -> float:
+        """Noise variance, from the highest frequencies alone."""
+        return float(self.energies[3].mean())
+
+    @property
     def tilt(self) -> float:
         """Energy of the low frequencies as a multiple of the high ones': below 1 for flat, white blocks."""
         return float(self.low.mean()) / max(self.variance, _LEAST)
@@ -155,7 +161,7 @@ class Blocks:
                 cuts.append(place)
         cuts[-1 if len(cuts) > 1 else 1 :] = [len(self)]
         order = np.argsort(self.brightness, kind="stable")
-        return [self._subset(order[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+        return [self._subset(order[a:b]) for a, b in pairwise(cuts)]
 
     def flatter(self, count: int) -> Blocks:
         """Return the `count` blocks with the weakest low frequencies."""

@@ -1,9 +1,9 @@
 """Is the noise white, and where it is not, how much do neighbouring pixels share.
 
-The spectrum is read from blocks whose surroundings are flat: structure goes on from block to block, noise does
-not, so that choosing a block by its neighbours does not bias what is measured on it. Convention: planes
-(B, Y, X) are stabilised, so that the noise has the same strength everywhere; energies are mean squares of DCT
-coefficients, compared with the high frequencies of the neighbours.
+The spectrum is read from blocks whose surroundings are flat: structure goes on from block to block, noise
+does not, so that choosing a block by its neighbours does not bias what is measured on it. Convention: planes
+(B, Y, X) are stabilised, so that the noise has the same strength everywhere; energies are mean squares of
+DCT coefficients, compared with the high frequencies of the neighbours.
 """
 
 from __future__ import annotations
@@ -28,13 +28,15 @@ DENSE_PIXELS = 2**20
 MOST_PIXELS = 2**22
 FEW, SOME, MANY = 0.005, 0.03, 0.1  # shares of the blocks, flattest surroundings first
 LEAST_BLOCKS = 12
+LEAST_AROUND = 4  # of eight
 ALIKE = 1.25  # times the tilt of the flattest: those surroundings are flat as well
-FLOOR = (0.02, 1.3)  # energies of high frequencies that are noise alone, as multiples of the noise's own
+FLOOR = (0.02, 1.35)  # energies of high frequencies that are noise alone, as multiples of the noise's own
 LEAST_ELIGIBLE = 100
 # Limits between correlated noise and white noise on texture, from simulations on BSD68 and Set12.
 MOST_WHITE = 2.3  # low over high frequencies; 0.8 in the flattest surroundings of white noise
-STRONG = 8.0
-EVEN = (1.31, 1.45)
+STRONG, STRONG_FALL, STRONGEST = 8.0, 1.3, 20.0
+WHITEST = (1.15, 2.0)  # of weak, of strong correlation
+EVEN = (1.24, 1.45)
 WEAK_FALL, SHARP_FALL, STEEP_FALL = 1.13, 1.5, 3.0
 MOST_DISPERSED = 1.9
 PLAIN = 1  # frequencies up to here are left to slopes of the background
@@ -73,12 +75,18 @@ class Spectrum:
     dispersion: float
     blocks: int
 
-    @property
-    def is_white(self) -> bool:
-        """Whether the noise is white, as far as the image can tell: texture alone makes no noise correlated."""
-        if self.tilt <= MOST_WHITE:
+    def is_white(self, whitest: float) -> bool:
+        """Whether the noise is white, as far as the image can tell; texture is not taken for correlation.
+
+        Parameters
+        ----------
+        whitest : float
+            Tilt of the whitest class of brightness (`Transfer.whitest`).
+        """
+        least = WHITEST[self.tilt > STRONG]
+        if self.tilt <= MOST_WHITE or whitest <= least:
             return True
-        strong = self.tilt > STRONG and self.unevenness < EVEN[1]
+        strong = self.tilt > (STRONG if self.fall > STRONG_FALL else STRONGEST) and self.unevenness < EVEN[1]
         even = EVEN[1] if self.fall < SHARP_FALL else EVEN[0]
         weak = self.fall > WEAK_FALL and self.unevenness < even and self.dispersion < MOST_DISPERSED
         return not (strong or weak or self.fall > STEEP_FALL)
@@ -132,7 +140,7 @@ def flat_spectrum(planes: Float, step: float = 0.0) -> Spectrum | None:
 
 
 def spectrum_of(fields: Float) -> Spectrum:
-    """Return the spectrum of fields (B, Y, X) that hold noise alone: dark frames, differences, a flat region."""
+    """Return the spectrum of fields (B, Y, X) that hold noise alone, such as differences of frames."""
     energies = np.concatenate([block_energies(field, SIDE) for field in fields])
     energies = energies[np.isfinite(energies).all(axis=1)]
     if not len(energies):
@@ -166,15 +174,18 @@ def block_energies(plane: Float, pitch: int) -> Values:
     cut = windows.reshape(-1, SIDE**2)
     basis = dct_matrix(SIDE)
     coefficients = (cut - cut[:, :1]) @ np.kron(basis, basis).T.astype(np.float32)
-    return np.square(coefficients, dtype=np.float64)
+    return np.asarray(np.square(coefficients, dtype=np.float64))
 
 
 def around(values: Values, reach: int) -> Values:
-    """Return the mean over the eight blocks around each that share no pixel with it."""
+    """Return the mean over the blocks around each that share no pixel with it, NaN where most are missing."""
     ring = np.zeros((2 * reach + 1,) * 2)
-    ring[::reach, ::reach] = 1 / 8
+    ring[::reach, ::reach] = 1
     ring[reach, reach] = 0
-    return np.asarray(convolve(values, ring, mode="reflect"))
+    known = np.isfinite(values)
+    number = convolve(known.astype(np.float64), ring, mode="reflect")
+    total = convolve(np.where(known, values, 0), ring, mode="reflect")
+    return np.where(number >= LEAST_AROUND, total / np.maximum(number, 1), np.nan)
 
 
 def quadrant_of(energies: Values, lags: int = LAGS) -> Values:
@@ -190,7 +201,8 @@ def quadrant_of(energies: Values, lags: int = LAGS) -> Values:
     design = np.einsum("ka,lb->klab", rows, rows).reshape(SIDE**2, -1)
     weight = np.where(FREQUENCY > PLAIN, 1 / np.maximum(energies, LEAST_WEIGHED * energies.max()), 0).ravel()
     solution = np.linalg.lstsq(design * weight[:, None], energies.ravel() * weight, rcond=1e-6)[0]
-    return np.asarray(solution.reshape(lags + 1, lags + 1))
+    quadrant: Values = solution.reshape(lags + 1, lags + 1)
+    return quadrant
 
 
 def windowed(quadrant: Values) -> tuple[float, Autocorrelation]:

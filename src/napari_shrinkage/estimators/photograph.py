@@ -15,7 +15,9 @@ import numpy.typing as npt
 from ..color import OPPONENT
 from ..noise import Autocorrelation, ColorNoise
 from ..stack import Float
+from .blocks import Blocks
 from .correlation import FREQUENCY, LOW, PLAIN, SIDE, Values, around, block_energies, quadrant_of, windowed
+from .survey import Survey
 
 CLASSES = 16
 CALM = 0.2  # of the blocks of a class
@@ -27,6 +29,7 @@ MOST_ABOVE = 1.5  # times the lower quartile of the classes' variances: more is 
 BLANK = 1e-4  # of the largest variance: saturated, or filled
 CAUTION = 1.2  # times the variance: the calmest blocks show less than the others, and too little costs more
 TINY = 1e-6
+MOST_GREY = 2.0  # std of luminance over chrominance; 1.4 at most for sensor noise of std 5 on photographs
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class CalmBlocks:
 
     @property
     def variances(self) -> Values:
-        """Noise variance of each class, without the lowest frequencies; that of its like where it is uneven."""
+        """Noise variance of each class, without the lowest frequencies; from its like where it is uneven."""
         raw = self.energies[:, FREQUENCY.ravel() > PLAIN].mean(axis=1)
         even = self._even(raw)
         quartile = np.quantile(raw[even], QUARTILE)
@@ -85,7 +88,21 @@ class CalmBlocks:
         """Return which classes hold noise alone; where none does, the one with the least of everything."""
         noisy = raw > BLANK * raw.max()
         even = noisy & (self.unevenness <= MOST_UNEVEN)
-        return even if even.any() else raw == raw[noisy].min()
+        return np.asarray(even if even.any() else raw == raw[noisy].min())
+
+
+def shares_noise(values: Float) -> bool:
+    """Whether the colours of an image (B, 3, Y, X) share their noise: its high frequencies are grey.
+
+    Sensor noise is independent in the three colours, so that luminance and chrominance have equally much.
+    """
+    opponent = np.einsum("ij,bj...->bi...", OPPONENT, values)
+    variances = []
+    for channel in range(3):
+        planes = opponent[:, channel]
+        blocks = Blocks.of(planes, Survey.of(planes))
+        variances.append(blocks.flattest().variance if len(blocks) else 0.0)
+    return variances[0] > MOST_GREY**2 * max(variances[1:])
 
 
 def color_noise(planes: Float, brightness: Float) -> ColorNoise:

@@ -62,6 +62,12 @@ class Survey:
         """Whether so many pixels share an extreme value that the user should know."""
         return self.at_lowest > SATURATED_SHARE or self.at_highest > SATURATED_SHARE
 
+    @property
+    def cut_off(self) -> tuple[float, float]:
+        """The values beyond which the noise is cut off; infinite where pixels do not pile up."""
+        low = self.lowest if self.at_lowest > PILE_SHARE else -np.inf
+        return low, self.highest if self.at_highest > PILE_SHARE else np.inf
+
     def doubts(self, sigma: float) -> tuple[str, ...]:
         """Return the sentences that speak against a sigma measured on these values."""
         if self.highest - self.lowest == self.step:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .blocks import Blocks
+from .survey import Survey
 
 Values = npt.NDArray[np.float64]
 
@@ -19,9 +20,19 @@ CLASSES = 24
 LEAST_IN_CLASS = 16
 LEAST_SHARE = 0.25  # of a class that is used where none of its blocks are flat
 MOST_WEIGHT = 400  # blocks: beyond, the class is as good as structure in it lets it be
-MOST_TILT = 1.3  # times the flattest quarter's: more is structure
+WHITEST = 0.1  # of the classes, by tilt
+MOST_TILT = 2.5  # of the whitest classes: beyond, the noise itself is correlated
+FLAT_TILT = 0.9  # of blocks that were chosen for flatness, in white noise
+TEXTURED_TILT = 1.6
+HIGH_SHARE, CORNER_SHARE = 0.13, 0.08  # of the low frequencies of texture that high and highest ones hold
+DOUBT = 0.2  # of the same, its scatter; all three are medians over photographs
+LEAST_LEFT = 0.2
+CUT_OFF = 2.5  # noise std that a class keeps from values at which pixels pile up
+LEAST_CLASSES = 4
+LEAST_LEFT = 0.2
 ROUNDS = 30
 HUBER = 1.345
+ABOVE = 3  # power of the weight of points far above the line: texture adds variance, nothing takes it away
 LEAST_PREDICTED = 0.02  # of the median variance
 OVERLAP = 2.0  # dense blocks share pixels: fewer of them are independent
 COEFFICIENTS = 21  # high frequencies of a block
@@ -50,14 +61,17 @@ class Transfer:
     tilts: Values
 
     @classmethod
-    def of(cls, blocks: Blocks) -> Transfer:
-        """Measure every class of brightness; those with structure left are dropped where others remain."""
+    def of(cls, blocks: Blocks, survey: Survey) -> Transfer:
+        """Measure every class of brightness, but for those whose noise is cut off at an end of the values."""
         flat = [flattest_of(part) for part in blocks.by_level(CLASSES, LEAST_IN_CLASS)]
-        rows = np.array([(part.brightness.mean(), part.variance, len(part), part.tilt) for part in flat])
-        rows = rows.reshape(-1, 4)[np.argsort(rows.reshape(-1, 4)[:, 0])]
-        if len(rows) > 4:
-            rows = rows[rows[:, 3] <= MOST_TILT * max(np.quantile(rows[:, 3], 0.25), 1.0)]
-        return cls(*rows.T)
+        rows = [(p.brightness.mean(), p.variance, len(p), p.tilt, p.corner) for p in flat]
+        means, variances, counts, tilts, corners = np.array(rows).reshape(-1, 5).T
+        if _whitest(tilts) <= MOST_TILT:
+            variances = _without_texture(variances, corners, tilts)
+        reach = CUT_OFF * np.sqrt(variances)
+        whole = (means - reach > survey.cut_off[0]) & (means + reach < survey.cut_off[1])
+        used = whole if np.count_nonzero(whole) >= LEAST_CLASSES else np.ones_like(whole)
+        return cls(means[used], variances[used], counts[used], tilts[used])
 
     @classmethod
     def of_curve(cls, means: Values, variances: Values) -> Transfer:
@@ -69,12 +83,36 @@ class Transfer:
 
     @property
     def weights(self) -> Values:
-        """Number of independent measurements behind each variance."""
-        return np.minimum(self.blocks, MOST_WEIGHT) * COEFFICIENTS / OVERLAP
+        """Number of independent measurements that each variance is worth: few where texture was taken out."""
+        measured = np.minimum(self.blocks, MOST_WEIGHT) * COEFFICIENTS / OVERLAP
+        texture = 0 if self.whitest > MOST_TILT else DOUBT * np.maximum(self.tilts - FLAT_TILT, 0)
+        return np.asarray(2 / (2 / measured + texture**2))
+
+    @property
+    def whitest(self) -> float:
+        """Tilt of the whitest classes: 0.8 for white noise, whatever the rest of the image holds."""
+        return _whitest(self.tilts)
 
     def scaled(self, factor: float) -> Transfer:
         """Return the points with all variances multiplied: correlated noise has more than it shows."""
         return Transfer(self.means, self.variances * factor, self.blocks, self.tilts)
+
+
+def _whitest(tilts: Values) -> float:
+    return float(np.quantile(tilts, WHITEST))
+
+
+def _without_texture(variances: Values, corners: Values, tilts: Values) -> Values:
+    """Return the variances of classes without what texture adds to them.
+
+    Texture falls with frequency: where there is some, the highest frequencies are taken, and of them the
+    share that goes with what the low ones hold beyond noise.
+    """
+    textured = np.clip((tilts - FLAT_TILT) / (TEXTURED_TILT - FLAT_TILT), 0, 1)
+    noisy = (1 - textured) * variances + textured * corners
+    share = (1 - textured) * HIGH_SHARE + textured * CORNER_SHARE
+    extra = np.maximum(tilts * variances - FLAT_TILT * noisy, 0)
+    return np.maximum(noisy - share * extra, LEAST_LEFT * noisy)
 
 
 @dataclass(frozen=True)
@@ -131,7 +169,8 @@ def fitted_line(points: Transfer, through: tuple[float, float] | None = None) ->
 
     References
     ----------
-    Huber, "Robust estimation of a location parameter", Ann. Math. Stat. 35, 1964, doi:10.1214/aoms/1177703732.
+    Huber, "Robust estimation of a location parameter", Ann. Math. Stat. 35, 1964,
+    doi:10.1214/aoms/1177703732.
     """
     means, variances = points.means, points.variances
     if len(points) < 2 and through is None:
@@ -141,14 +180,15 @@ def fitted_line(points: Transfer, through: tuple[float, float] | None = None) ->
     target = variances - level
     floor = max(LEAST_PREDICTED * float(np.median(variances)), float(np.finfo(np.float64).tiny))
     predicted, robust = np.maximum(variances, floor), np.ones_like(means)
-    solution = np.zeros(design.shape[1])
+    solution: Values = np.zeros(design.shape[1])
     for _ in range(ROUNDS):
         root = np.sqrt(robust * points.weights) / predicted
-        solution = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
+        solution = np.asarray(np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0], np.float64)
         predicted = np.maximum(design @ solution + level, floor)
         residuals = np.sqrt(points.weights) * (target - design @ solution) / predicted
         scale = max(float(np.median(np.abs(residuals))) / 0.6745, 1e-9)
         robust = np.minimum(1, HUBER * scale / np.maximum(np.abs(residuals), 1e-9))
+        robust = np.where(residuals > 0, robust**ABOVE, robust)
     errors = _errors(design * root[:, None], max(scale, 2**0.5))
     deviation = float(np.median(np.abs(variances / predicted - 1)))
     if through is not None:

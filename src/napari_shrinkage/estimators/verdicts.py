@@ -66,8 +66,8 @@ def _character(model: NoiseModel, readings: list[Reading]) -> str:
         window = model.autocorrelation.array
         y, x = (n // 2 for n in window.shape)
         return (
-            f"; correlated between neighbours ({window[y, x + 1]:.2f} along X, {window[y + 1, x]:.2f} along Y), "
-            "which is taken into account"
+            f"; correlated between neighbours ({window[y, x + 1]:.2f} along X, {window[y + 1, x]:.2f} along "
+            "Y), which is taken into account"
         )
     if isinstance(model, Gaussian):
         words = {reading.character for reading in readings}

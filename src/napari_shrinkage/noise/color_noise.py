@@ -22,7 +22,7 @@ class ColorNoise(Method):
     Parameters
     ----------
     stds : tuple of float
-        Noise std of luminance and the two chrominances; 1 for each where the colours do not share their noise.
+        Noise std of luminance and the two chrominances; 1 for each where colours do not share their noise.
     correlations : tuple of Autocorrelation
         Correlation between neighbouring pixels in each of them.
     """
@@ -35,6 +35,6 @@ class ColorNoise(Method):
         super().__post_init__()
         if len(self.correlations) != 3:
             raise ValueError(
-                f"ColorNoise has {len(self.correlations)} correlations; give one for luminance and one for each of the "
-                "two chrominances."
+                f"ColorNoise has {len(self.correlations)} correlations; give one for luminance and one for "
+                "each of the two chrominances."
             )

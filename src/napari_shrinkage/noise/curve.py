@@ -53,8 +53,7 @@ class Tabulated(Stabiliser):
 
     def std(self, mean: Array) -> Array:
         """Return the noise std at pixels of the given mean value."""
-        std: Array = np.sqrt(np.interp(mean, self.means, self._floored))
-        return std
+        return np.asarray(np.sqrt(np.interp(mean, self.means, self._floored)))
 
     @property
     def is_silent(self) -> bool:
@@ -64,7 +63,8 @@ class Tabulated(Stabiliser):
     @property
     def _floored(self) -> Table:
         variances = np.asarray(self.variances)
-        return np.maximum(variances, LEAST_SHARE * variances.max() if variances.max() else 1.0)
+        least = LEAST_SHARE * variances.max() if variances.max() else 1.0
+        return np.asarray(np.maximum(variances, least), np.float64)
 
 
 @lru_cache(maxsize=64)

@@ -60,8 +60,8 @@ class SlidingDCT(Transform):
     Parameters
     ----------
     size : int
-        Side of the square patches; large ones resolve frequencies better, small ones follow the image. By default
-        8, and 16 where the noise is correlated over several pixels.
+        Side of the square patches; large ones resolve frequencies better, small ones follow the image. By
+        default 8, and 16 where the noise is correlated over several pixels.
     size_z : int
         Depth of the patches of a volume; by default as deep in space as they are wide.
     stride : int
@@ -121,7 +121,7 @@ class SlidingDCT(Transform):
         return self.strides == self.sizes
 
     def resolve(self, sample: Sample) -> Self:
-        """Return the transform with a size, and a depth: `size` measured in space, at most the volume's own."""
+        """Return the transform with its size and depth: `size` in space, at most the volume's own."""
         side = self.size or fitting_side(sample)
         if self.size_z is not None:
             return self.replace(size=side)
