@@ -217,7 +217,7 @@ def test_correlated_noise_raises_the_thresholds_where_its_power_is():
     white, correlated = transform.noise_gain(), transform.noise_gain(blurred)
     assert correlated["1/dd"] < white["1/dd"]
     assert correlated["2/ad"] > white["2/ad"]
-    resolved = Bayes().resolve(Sample(values, (128, 128), (1.0, 1.0), blurred), transform)
+    resolved = Bayes().resolve(Sample(values, (128, 128), (1.0, 1.0), (blurred,)), transform)
     for coefficients in transform.forward(torch.from_numpy(values)).details():
         expected = Bayes().select(coefficients, correlated[coefficients.key])
         assert resolved.values[coefficients.key] == pytest.approx(expected)

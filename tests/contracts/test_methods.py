@@ -24,10 +24,19 @@ from napari_shrinkage.methods import (
     to_record,
     with_value,
 )
+from napari_shrinkage.noise import Autocorrelation
 
 PACKAGE = Path(napari_shrinkage.__file__).parent
 REQUIRED: dict[str, dict[str, Any]] = {  # values for fields without a default
     "autocorrelation/autocorrelation": {"values": ((0.2, 0.5, 0.2), (0.5, 1.0, 0.5), (0.2, 0.5, 0.2))},
+    "color-noise/color-noise": {
+        "stds": (1.7, 0.2, 0.1),
+        "correlations": (
+            Autocorrelation(((0.2, 1.0, 0.2),)),
+            Autocorrelation(((1.0,),)),
+            Autocorrelation(((1.0,),)),
+        ),
+    },
     "noise/gaussian": {"sigma": (12.5, 3.0)},
     "noise/poisson-gaussian": {"gain": (2.0, 3.5)},
     "noise/calibrated-camera": {"path": "maps.npz", "checksum": "5f", "gain": (2.0, 3.5)},

@@ -294,8 +294,16 @@ def test_patches_of_a_volume_are_as_deep_in_space_as_they_are_wide(spacing, dept
 def test_a_resolved_plane_leaves_nothing_open_and_survives_its_record():
     sample = Sample(np.zeros((1, 1, 5, 5), np.float32), (5, 5), (1, 1))
     resolved = SlidingDCT().resolve(sample)
-    assert resolved == SlidingDCT(size_z=8)
+    assert resolved == SlidingDCT(size=8, size_z=8)
     assert from_record(to_record(resolved)) == resolved
+
+
+@pytest.mark.parametrize(("width", "side"), [(1, 8), (5, 16)])
+def test_patches_are_large_where_the_noise_is_correlated_over_several_pixels(width: int, side: int):
+    correlation = Autocorrelation.from_kernel(np.ones((1, width)))
+    sample = Sample(np.zeros((1, 1, 50, 50), np.float32), (50, 50), (1, 1), (correlation,))
+    assert SlidingDCT().resolve(sample).size == side
+    assert SlidingDCT(size=6).resolve(sample).size == 6
 
 
 def test_a_stride_beyond_the_patch_is_refused():

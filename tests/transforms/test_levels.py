@@ -21,7 +21,8 @@ def noisy(
     spectrum = np.fft.fft2(generator.standard_normal(shape[-2:])) / np.maximum(radius, 1 / max(shape))
     rough = np.fft.ifft2(spectrum).real
     values = signal * rough / max(rough.std(), 1e-9) + generator.standard_normal(shape)
-    return Sample(values.astype(np.float32)[None, None], shape, spacing or (1.0,) * len(shape), correlation)
+    fields = values.astype(np.float32)[None, None]
+    return Sample(fields, shape, spacing or (1.0,) * len(shape), (correlation,))
 
 
 @pytest.mark.parametrize("kind", [Wavelet, StationaryWavelet])

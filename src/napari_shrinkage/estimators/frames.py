@@ -20,13 +20,14 @@ from .base import NoiseEstimator, Reading
 from .correlation import spectrum_of
 from .from_image import merged, with_ends
 from .measurement import Channel, Measurement
-from .reader import ENDS, LEAST_CHANGE, LEAST_SURE
+from .reader import ENDS, LEAST_SURE
 from .survey import Survey
 from .transfer import Transfer, Values, fitted_line
 from .verdicts import verdict_of
 
 SIDE = 8
 CLASSES = 24
+LEAST_RISE = 1.15  # of the variance from dark to bright: no texture can be the reason
 LEAST_WHITE = 1.15  # tilt of the differences' spectrum: they hold no texture that could be taken for it
 MOST_PAIRS = 32
 
@@ -101,7 +102,7 @@ def _read(first: Float, second: Float, offset: float | None) -> tuple[NoiseModel
     difference, mean = (first - second) * np.float32(0.5**0.5), (first + second) * np.float32(0.5)
     transfer = _transfer(difference, mean, survey)
     line = fitted_line(transfer)
-    rises = line.at(np.quantile(transfer.means, ENDS[1])) > LEAST_CHANGE * max(
+    rises = line.at(np.quantile(transfer.means, ENDS[1])) > LEAST_RISE * max(
         float(line.at(np.quantile(transfer.means, ENDS[0]))), 0.0
     )
     if len(transfer) > 2 and rises and line.slope > LEAST_SURE * line.slope_error:

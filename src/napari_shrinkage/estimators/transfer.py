@@ -183,7 +183,9 @@ def fitted_line(points: Transfer, through: tuple[float, float] | None = None) ->
     solution: Values = np.zeros(design.shape[1])
     for _ in range(ROUNDS):
         root = np.sqrt(robust * points.weights) / predicted
-        solution = np.asarray(np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0], np.float64)
+        solution = np.asarray(
+            np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0], np.float64
+        )
         predicted = np.maximum(design @ solution + level, floor)
         residuals = np.sqrt(points.weights) * (target - design @ solution) / predicted
         scale = max(float(np.median(np.abs(residuals))) / 0.6745, 1e-9)
