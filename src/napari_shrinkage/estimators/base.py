@@ -21,6 +21,7 @@ from .survey import Survey, number
 
 LEAST_PIXELS = 1024  # fewer measure sigma to no better than a twentieth
 LEAST_SIDE = 8
+COLORS = ("Red", "Green", "Blue")
 LEAST_SIGMA = 1e-6  # of the range of the values: what float32 arithmetic leaves behind
 
 
@@ -175,11 +176,12 @@ def _size(planes: Float) -> str:
     return f"{planes.shape[-2]} x {planes.shape[-1]} pixels"
 
 
-def told_by_channel(texts: list[str]) -> str:
+def told_by_channel(texts: list[str], is_color: bool = False) -> str:
     """Join what there is to say of each channel; what holds for all of them is said once."""
     if len(set(texts)) == 1:
         return texts[0]
-    return " ".join(f"Channel {channel}: {text}" for channel, text in enumerate(texts) if text)
+    names = COLORS if is_color else [f"Channel {channel}" for channel in range(len(texts))]
+    return " ".join(f"{name}: {text}" for name, text in zip(names, texts, strict=True) if text)
 
 
 def _trusted_verdict(readings: list[Reading]) -> str:

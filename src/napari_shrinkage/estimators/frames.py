@@ -63,7 +63,7 @@ class FrameDifferences(NoiseEstimator):
         if isinstance(model, PoissonGaussian):
             model = with_ends(model, [channel.survey for channel in channels])
         readings = [Reading(1.0, "white" if not told else "")] * len(channels)
-        verdict, trusted = verdict_of(model, channels, readings)
+        verdict, trusted = verdict_of(model, channels, readings, stack.is_color)
         return Measurement(model.replace(verdict=verdict), trusted, channels)
 
 

@@ -67,7 +67,7 @@ class FromImage(NoiseEstimator):
             found, channels = photograph(values, readers, stack.is_color)
         else:
             found, channels = self._camera(readers, shot_noise)
-        verdict, trusted = verdict_of(found, channels, [reader.reading for reader in readers])
+        verdict, trusted = verdict_of(found, channels, [reader.reading for reader in readers], stack.is_color)
         return Measurement(found.replace(verdict=verdict), trusted, channels)
 
     def _is_processed(self, values: Float, readers: list[Reader], is_color: bool) -> bool:
