@@ -219,7 +219,7 @@ def test_the_noise_widget_measures_and_the_shrinkage_widget_takes_it_over(
     wait_for(lambda: measuring.measured is not None)
     sigma = measuring.measured.noise.sigma
     assert sigma == pytest.approx(10, rel=0.15)
-    assert measuring.verdict.text()
+    assert measuring.findings.verdict.text()
     assert measuring.measured.histograms[0].counts.sum() == noisy.size
     click(qtbot, measuring.use_button)
     assert widget.noise.value == measuring.measured.noise

@@ -1,4 +1,4 @@
-"""The row that says what noise a method is told of: the estimate and its worth, or the user's own number.
+"""The row that says what noise a method is told of: the estimate and its worth, or a model of the user's.
 
 Convention: `value` is None for "estimate it", else the noise model. The estimate is shown when a plan brought
 it.
@@ -7,6 +7,7 @@ it.
 from __future__ import annotations
 
 import textwrap
+from html import escape
 from typing import Any
 
 from qtpy.QtCore import Signal
@@ -14,15 +15,18 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidge
 
 from ..methods import parameters
 from ..noise import Gaussian, NoiseModel
-from .editor import narrow_combo, row_label
+from .editor import row_label
+from .noise_words import in_short
 from .numbers import NumberSpin
+from .profile_list import FreshCombo, saved_profiles
 
 LONGEST_VERDICT = 150
-AUTO, OWN, TAKEN = "Estimated", "Own sigma", "From the Noise widget"
+AUTO, OWN, TAKEN, GIVEN = "Estimated", "Own sigma", "From the Noise widget", "As loaded"
+PROFILE = "Profile: "
 
 
 class NoiseRow(QWidget):
-    """A choice between the estimate, an own standard deviation, and the model kept with the layer."""
+    """A choice between the estimate, an own standard deviation, the layer's own model and saved profiles."""
 
     changed = Signal()
 
@@ -31,8 +35,12 @@ class NoiseRow(QWidget):
         self._model: NoiseModel | None = None  # what the user chose; None estimates
         self._estimate: NoiseModel | None = None
         self._kept: NoiseModel | None = None  # with the layer
-        self.mode = narrow_combo()
-        self.mode.addItems([AUTO, OWN])
+        self._profiles: dict[str, NoiseModel] = {}
+        self.mode = FreshCombo()
+        self.mode.setToolTip(
+            "<qt>What the method is told of the noise. The Noise widget measures it, and keeps it with the "
+            "layer or, for a camera, as a profile.</qt>"
+        )
         sigma = next(p for p in parameters(Gaussian) if p.name == "sigma")
         self.sigma = NumberSpin(sigma.low or 0.0, 1e30)
         self.sigma.setToolTip(sigma.doc)
@@ -40,9 +48,10 @@ class NoiseRow(QWidget):
         self.verdict = QLabel()
         self.verdict.setWordWrap(True)
         self._lay_out()
+        self.refresh_profiles()
+        self.mode.about_to_show.connect(self.refresh_profiles)
         self.mode.currentTextChanged.connect(self._mode_chosen)
         self.sigma.valueChanged.connect(self._sigma_typed)
-        self._show()
 
     @property
     def value(self) -> NoiseModel | None:
@@ -73,6 +82,11 @@ class NoiseRow(QWidget):
             self.setValue(None)
         self._show()
 
+    def refresh_profiles(self) -> None:
+        """Offer the profiles that are saved now."""
+        self._profiles = {PROFILE + one.name: one.noise for one in saved_profiles()[0]}
+        self._show()
+
     def _lay_out(self) -> None:
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -80,11 +94,12 @@ class NoiseRow(QWidget):
         row = QHBoxLayout()
         row.addWidget(self.mode, 1)
         row.addWidget(self.sigma)
-        row.addWidget(self.text)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(6)  # the style takes another one beside a layout than beside a widget
+        form.setVerticalSpacing(2)
         form.addRow(row_label("Noise"), row)
+        form.addRow("", self.text)
         outer.addLayout(form)
         outer.addWidget(self.verdict)
 
@@ -93,7 +108,9 @@ class NoiseRow(QWidget):
             self.setValue(None)
         elif mode == TAKEN:
             self.setValue(self._kept)
-        else:
+        elif mode in self._profiles:
+            self.setValue(self._profiles[mode])
+        elif mode == OWN:
             self.setValue(Gaussian(_strength(self._estimate or self._model) or 1.0))
 
     def _sigma_typed(self, sigma: float) -> None:
@@ -103,35 +120,48 @@ class NoiseRow(QWidget):
     def _show(self) -> None:
         for widget in (self.mode, self.sigma):
             widget.blockSignals(True)
-        modes = [AUTO, OWN] + ([TAKEN] if self._kept is not None else [])
+        mode, modes = self._mode(), self._modes()
         if [self.mode.itemText(i) for i in range(self.mode.count())] != modes:
             self.mode.clear()
             self.mode.addItems(modes)
-        mode = AUTO if self._model is None else TAKEN if self._model == self._kept else OWN
         self.mode.setCurrentText(mode)
         self.sigma.setVisible(mode == OWN)
-        self.text.setVisible(mode != OWN)
         self.sigma.setValue(_strength(self._model) or 0.0)
         shown = self._estimate if self._model is None else self._model
-        self.text.setText(in_short(shown))
+        self.text.setText("" if mode == OWN else in_short(shown))
+        self.text.setVisible(bool(self.text.text()))
         verdict = getattr(shown, "verdict", "") if shown is not None else ""
         self.verdict.setText(shortened(verdict))
-        self.verdict.setToolTip(f"<qt>{verdict}</qt>" if verdict else "")
+        for label in (self.verdict, self.text):
+            label.setToolTip(f"<qt>{escape(verdict)}</qt>" if verdict else "")
         self.verdict.setVisible(bool(verdict))
         for widget in (self.mode, self.sigma):
             widget.blockSignals(False)
 
+    def _mode(self) -> str:
+        """Return the name of the choice that the value stands for."""
+        if self._model is None:
+            return AUTO
+        chosen = self.mode.currentText()
+        named = [name for name, model in self._profiles.items() if model == self._model]
+        if chosen in named:
+            return chosen
+        if self._model == self._kept:
+            return TAKEN
+        own = is_plain(self._model)
+        if named and not (own and chosen == OWN):
+            return named[0]
+        return OWN if own else GIVEN
 
-def in_short(model: NoiseModel | None) -> str:
-    """Return a noise model in a few characters, such as "σ = 12.3"."""
-    if model is None:
-        return ""
-    sigma = getattr(model, "sigma", None)
-    if sigma is None:
-        return str(model.title)
-    values = sigma if isinstance(sigma, tuple) else (sigma,)
-    numbers = sorted({f"{value:.3g}" for value in values}, key=float)
-    return "σ = " + (numbers[0] if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]}")
+    def _modes(self) -> list[str]:
+        """Return the names of all choices."""
+        taken, given = [TAKEN] * (self._kept is not None), [GIVEN] * (self._mode() == GIVEN)
+        return [AUTO, OWN, *taken, *given, *self._profiles]
+
+
+def is_plain(model: NoiseModel) -> bool:
+    """Whether one standard deviation says all of a model."""
+    return model == Gaussian(_strength(model) or 0.0)
 
 
 def shortened(verdict: str) -> str:

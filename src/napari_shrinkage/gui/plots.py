@@ -1,11 +1,12 @@
 """Interactive plots in napari's colours.
 
-Convention: pyqtgraph is imported when the first plot is made; a plot follows the viewer's theme while it
-lives.
+Convention: pyqtgraph is imported when the first plot is made; a plot follows the viewer's theme until it is
+closed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -16,23 +17,36 @@ from ..diagnostics import Histogram
 CHANNELS = ("#e05050", "#40b050", "#5080f0", "#c0a030", "#a050c0", "#40b0b0")
 SATURATED = 0.001  # a share of pixels at the lowest or highest value that is worth a mark
 HEIGHT = 180
+MARGINS = 0, 6, 4, 6  # pixels, which labels reach over the edge of a plot
+SIDES = ("bottom", "left")
 
 
-class HistogramPlot(QWidget):
-    """Histograms of an image's channels, with a mark where many pixels are saturated."""
+class Plot(QWidget):
+    """One pair of axes; a kind of plot says in `_draw` what is in them.
 
-    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+        Whose theme gives the colours.
+    bottom, left : str
+        What the axes show.
+    """
+
+    def __init__(self, viewer: Any, bottom: str, left: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         import pyqtgraph
 
         self._viewer = viewer
-        self._shown: tuple[list[Histogram], bool] = ([], False)
         self._plot = pyqtgraph.PlotWidget()
-        self._plot.setLabel("bottom", "value")
-        self._plot.setLabel("left", "pixels")
+        self._plot.setLabel("bottom", bottom)
+        self._plot.setLabel("left", left)
+        for side in SIDES:
+            axis = self._plot.getAxis(side)
+            axis.enableAutoSIPrefix(False)  # the units are in the label
+            axis.logTickStrings = log_ticks
+        self._plot.getPlotItem().setContentsMargins(*MARGINS)
         self._plot.getPlotItem().setMenuEnabled(False)
         self._plot.hideButtons()
-        self._plot.setMouseEnabled(x=True, y=False)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
@@ -40,40 +54,65 @@ class HistogramPlot(QWidget):
             QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored
         )  # it would ask for 640 x 480
         self.setMinimumHeight(HEIGHT)
-        viewer.events.theme.connect(self._apply_theme)
-        self._apply_theme()
-
-    def show_histograms(self, histograms: list[Histogram], color: bool) -> None:
-        """Draw one curve per channel; `color` says that they are red, green and blue."""
-        self._shown = (histograms, color)
-        self._draw()
+        viewer.events.theme.connect(self._theme_changed)
+        self._take_colours()
 
     def close_plot(self) -> None:
         """Stop following the theme."""
-        self._viewer.events.theme.disconnect(self._apply_theme)
+        self._viewer.events.theme.disconnect(self._theme_changed)
 
-    def _apply_theme(self, event: Any = None) -> None:
+    def _theme_changed(self, event: Any = None) -> None:
+        self._take_colours()
+        self._draw()
+
+    def _take_colours(self) -> None:
         from napari.utils.theme import get_theme
 
         theme = get_theme(self._viewer.theme)
-        self._text = theme.text.as_hex()
-        self._plot.setBackground(theme.background.as_hex())
-        for side in ("bottom", "left"):
+        self._text, self._ground = theme.text.as_hex(), theme.background.as_hex()
+        self._plot.setBackground(self._ground)
+        for side in SIDES:
             axis = self._plot.getAxis(side)
             axis.setPen(self._text)
             axis.setTextPen(self._text)
+
+    def _channel_color(self, channel: int, channels: int) -> str:
+        """Return the colour of a channel; a single one has that of the text."""
+        return CHANNELS[channel % len(CHANNELS)] if channels > 1 else self._text
+
+    def _draw(self) -> None:
+        """Draw everything anew."""
+        raise NotImplementedError
+
+
+def log_ticks(exponents: Sequence[float], scale: float, spacing: float) -> list[str]:
+    """Return plain numbers for a logarithmic axis, only for 1, 2 and 5 times a power of ten."""
+    texts = [f"{10.0**exponent:.5g}" for exponent in exponents]
+    return [text if text.strip("0.")[:1] in ("1", "2", "5") else "" for text in texts]
+
+
+class HistogramPlot(Plot):
+    """Histograms of an image's channels, with a mark where many pixels are saturated."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(viewer, "value / counts", "pixels", parent)
+        self._shown: list[Histogram] = []
+        self._plot.setMouseEnabled(x=True, y=False)
+
+    def show_histograms(self, histograms: list[Histogram]) -> None:
+        """Draw one curve per channel."""
+        self._shown = histograms
         self._draw()
 
     def _draw(self) -> None:
         import pyqtgraph
 
-        histograms, color = self._shown
         self._plot.clear()
-        for i, one in enumerate(histograms):
-            pen = CHANNELS[i % len(CHANNELS)] if color or len(histograms) > 1 else self._text
+        for i, one in enumerate(self._shown):
+            pen = self._channel_color(i, len(self._shown))
             brush = pyqtgraph.mkBrush(pen + "50")
             self._plot.plot(one.edges, one.counts, stepMode="center", fillLevel=0, pen=pen, brush=brush)
-        self._mark(histograms)
+        self._mark(self._shown)
         self._plot.autoRange()
 
     def _mark(self, histograms: list[Histogram]) -> None:
