@@ -8,6 +8,12 @@ import pytest
 SECONDS = 30_000
 
 
+@pytest.fixture(autouse=True)
+def own_profiles(monkeypatch, tmp_path):
+    """Keep the camera profiles of a test to itself; the user's are not read either."""
+    monkeypatch.setenv("NAPARI_SHRINKAGE_PROFILES", str(tmp_path / "profiles"))
+
+
 @pytest.fixture(scope="session")
 def ready_kernels():
     """Compile the kernels before a test measures or compares anything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from threading import Event
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,13 +13,15 @@ from qtpy.QtWidgets import QInputDialog, QMessageBox
 from scipy.ndimage import gaussian_filter
 
 from napari_shrinkage.calibration import Calibration
-from napari_shrinkage.estimators import Mad
+from napari_shrinkage.engine import drain
+from napari_shrinkage.estimators import FlatBlocks, FrameDifferences, FromImage, Mad
 from napari_shrinkage.estimators.correlation import SIDE
+from napari_shrinkage.gui.calibration_dialog import calibrated
 from napari_shrinkage.gui.kept_noise import keep_noise, kept_noise
 from napari_shrinkage.gui.noise_curves import calibration_curve, measured_power, model_power
 from napari_shrinkage.gui.noise_regions import region_mask, within
 from napari_shrinkage.gui.noise_row import GIVEN, OWN, TAKEN, NoiseRow
-from napari_shrinkage.gui.noise_widget import NoiseWidget
+from napari_shrinkage.gui.noise_widget import NoiseWidget, found_in
 from napari_shrinkage.gui.noise_words import in_short, numbers_table
 from napari_shrinkage.gui.plots import log_ticks
 from napari_shrinkage.noise import Autocorrelation, CalibratedCamera, Gaussian, NoiseCurve, PoissonGaussian
@@ -26,12 +29,6 @@ from napari_shrinkage.stack import Stack
 
 GAIN, OFFSET, READ = 3.0, 100.0, 2.0
 SHIFTED = Autocorrelation.from_kernel([[1.0, 1.0]])
-
-
-@pytest.fixture(autouse=True)
-def own_profiles(monkeypatch, tmp_path):
-    """Keep the profiles of a test to itself."""
-    monkeypatch.setenv("NAPARI_SHRINKAGE_PROFILES", str(tmp_path / "profiles"))
 
 
 @pytest.fixture(scope="module")
@@ -319,6 +316,31 @@ def test_frames_that_do_not_go_together_are_explained(measured, wait_for):
     wait_for(lambda: not dialog.job.running)
     assert "same pixels" in dialog.messages.text()
     assert not dialog.save_button.isEnabled()
+
+
+def test_a_calibration_stops_at_the_next_frame():
+    stop, read = Event(), []
+
+    class Frames(list):
+        def __getitem__(self, index):
+            read.append(index)
+            stop.set()
+            return super().__getitem__(index)
+
+    series = Frames(frames(np.random.default_rng(0), 10.0, 50))
+    with pytest.raises(RuntimeError, match="stopped"):
+        drain(calibrated(series, [], stop))
+    assert len(read) < 10
+
+
+@pytest.mark.parametrize("estimator", [FromImage(), FrameDifferences(), FlatBlocks(), Mad()])
+def test_every_estimator_measures_inside_a_region_only(estimator):
+    rng = np.random.default_rng(0)
+    stack = 100 + rng.standard_normal((4, 128, 160)) * np.where(np.arange(160) < 80, 5, 50)
+    mask = np.zeros((128, 160), bool)
+    mask[10:110, 4:78] = True
+    found = drain(found_in(Stack(stack.astype(np.float32), "TYX"), mask, estimator))
+    assert found.noise.sigma == pytest.approx(5, rel=0.1)
 
 
 def test_levels_that_were_left_out_are_faint_and_no_line_is_drawn_without_a_gain():

@@ -19,7 +19,7 @@ from .noise_curves import Power, Values, measured_power, model_power
 from .plots import Plot
 
 LEAST_LIMIT = 0.1  # correlation at full colour
-LEAST_HEIGHT = 130
+LEAST_HEIGHT = 110
 ENDS = ("#3b82f6", "#f97316")  # negative, positive
 SHARED = ("Luminance", "Red minus blue", "Green minus red and blue")
 
