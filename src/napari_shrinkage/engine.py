@@ -202,7 +202,7 @@ def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Gene
     if stack.is_lazy:
         return lazily_restored(plan, stack)[region]
     out = np.empty([part.stop - part.start for part in region], np.float32)
-    todo = list(windows(plan.restorer, stack, region))
+    todo = list(windows(plan, stack, region))
     for done, window in enumerate(todo):
         yield Progress(done, len(todo), f"{name}restoring")
         out[within(window, region)] = restore_region(plan, stack, window)

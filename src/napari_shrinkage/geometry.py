@@ -54,6 +54,15 @@ class Geometry:
             halo = tuple(a + b for a, b in zip(self.halo, pilot.halo, strict=True))
         return Geometry(self.border, margin, multiple, halo)
 
+    def widened(self, reach: int) -> Geometry:
+        """Return the geometry with `reach` more pixels along Y and X around all that it needs."""
+        more = (0,) * (len(self.margin) - 2) + (reach, reach)
+        halo = None if self.halo is None else tuple(h + r for h, r in zip(self.halo, more, strict=True))
+        margin = tuple(
+            _ceil(m + r, step) for m, r, step in zip(self.margin, more, self.multiple, strict=True)
+        )
+        return Geometry(self.border, margin, self.multiple, halo)
+
     def domain(self, shape: Sequence[int]) -> tuple[slice, ...]:
         """Return the whole extended domain of a field, in field coordinates."""
         return tuple(

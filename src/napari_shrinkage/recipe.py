@@ -14,11 +14,14 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from .geometry import Geometry
 from .methods import Json, Method, from_record, nested, parameters, to_record, with_value
 from .noise import NoiseModel
 from .restorers.base import Restorer
 
 FORMAT = 1
+BRIGHTNESS_SIDE = 15  # of the box, taken twice, over which a restoration keeps the mean of counted light
+BRIGHTNESS_REACH = BRIGHTNESS_SIDE - 1
 LIBRARIES = ("napari-shrinkage", "numpy", "scipy", "PyWavelets", "numba", "torch")
 F = TypeVar("F", bound=Method)
 
@@ -140,6 +143,22 @@ class Plan:
             for parameter in parameters(type(value)):
                 if getattr(value, parameter.name) is None and not parameter.hidden:
                     raise AssertionError(f"{type(value).__name__}.{parameter.name} was not resolved")
+
+    @property
+    def spatial_ndim(self) -> int:
+        """Number of spatial axes that are restored together."""
+        return self.restorer.spatial_ndim
+
+    @property
+    def keeps_brightness(self) -> bool:
+        """Whether the local sums of light that stabilising loses are put back."""
+        photons = self.noise.counts_light and self.restorer.domain == "noise"
+        return photons and self.restorer.geometry().border != "periodic"
+
+    def geometry(self) -> Geometry:
+        """Return the restorer's geometry, with the reach of what is done before and after it."""
+        reach = self.noise.reach + (BRIGHTNESS_REACH if self.keeps_brightness else 0)
+        return self.restorer.geometry().widened(reach) if reach else self.restorer.geometry()
 
     def to_json(self) -> Json:
         """Return plain JSON types."""

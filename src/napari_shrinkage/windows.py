@@ -8,16 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Protocol
 
-from .geometry import blocks
-from .restorers.base import Restorer
+from .geometry import Geometry, blocks
 from .stack import Stack
 
 TILE_PIXELS = 2**20
 
 
 Region = tuple[slice, ...]
+
+
+class Windowed(Protocol):
+    """What is carried out window by window: a restorer, or a plan with what it does around its own."""
+
+    @property
+    def spatial_ndim(self) -> int:
+        """Number of spatial axes that are worked on together."""
+
+    def geometry(self) -> Geometry:
+        """Return border, margin, alignment and halo."""
 
 
 def whole(stack: Stack) -> Region:
@@ -50,9 +60,9 @@ def checked_region(region: Region | None, stack: Stack) -> Region:
     return full
 
 
-def tile_shape(restorer: Restorer, stack: Stack) -> tuple[int, ...]:
+def tile_shape(work: Windowed, stack: Stack) -> tuple[int, ...]:
     """Return the window size of a run: about 1 million pixels, larger where the halo would cost more."""
-    geometry, ndim = restorer.geometry(), restorer.spatial_ndim
+    geometry, ndim = work.geometry(), work.spatial_ndim
     shape = stack.field_shape(ndim)
     if geometry.halo is None:
         return shape
@@ -63,13 +73,13 @@ def tile_shape(restorer: Restorer, stack: Stack) -> tuple[int, ...]:
     )
 
 
-def windows(restorer: Restorer, stack: Stack, region: Region) -> Iterator[Region]:
+def windows(work: Windowed, stack: Stack, region: Region) -> Iterator[Region]:
     """Yield the windows of at most `tile_shape`, plane by plane, that make up a region."""
-    ndim = restorer.spatial_ndim
+    ndim = work.spatial_ndim
     size = [1] * len(stack.shape)
     if stack.channel_axis is not None:
         size[stack.channel_axis] = stack.shape[stack.channel_axis]
-    for axis, n in zip(stack.spatial_axes(ndim), tile_shape(restorer, stack), strict=True):
+    for axis, n in zip(stack.spatial_axes(ndim), tile_shape(work, stack), strict=True):
         size[axis] = n
     for window in blocks([part.stop - part.start for part in region], size):
         yield tuple(
@@ -77,16 +87,16 @@ def windows(restorer: Restorer, stack: Stack, region: Region) -> Iterator[Region
         )
 
 
-def source_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
+def source_box(work: Windowed, stack: Stack, region: Region) -> Region:
     """Return the part of the array that holds every pixel that a region needs.
 
     Around the pixels of a float array lie those from which the ones that are not finite are filled.
     """
-    part = needed_box(restorer, stack, region)
+    part = needed_box(work, stack, region)
     if stack.array.dtype.kind != "f":
         return part
-    box, reach = list(part), _filling_reach(restorer, stack, part)
-    for axis in stack.spatial_axes(restorer.spatial_ndim):
+    box, reach = list(part), _filling_reach(work, stack, part)
+    for axis in stack.spatial_axes(work.spatial_ndim):
         box[axis] = slice(max(part[axis].start - reach, 0), min(part[axis].stop + reach, stack.shape[axis]))
     return tuple(box)
 
@@ -96,40 +106,40 @@ def within(part: Region, outer: Region) -> Region:
     return tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part, outer, strict=True))
 
 
-def _window(stack: Stack, restorer: Restorer, region: Region) -> list[slice]:
-    return [region[axis] for axis in stack.spatial_axes(restorer.spatial_ndim)]
+def _window(stack: Stack, work: Windowed, region: Region) -> list[slice]:
+    return [region[axis] for axis in stack.spatial_axes(work.spatial_ndim)]
 
 
-def needed_pixels(restorer: Restorer, stack: Stack, region: Region) -> tuple[Any, ...]:
+def needed_pixels(work: Windowed, stack: Stack, region: Region) -> tuple[Any, ...]:
     """Return, per spatial axis, the source pixel of every coordinate that a region needs."""
-    geometry, shape = restorer.geometry(), stack.field_shape(restorer.spatial_ndim)
-    return geometry.indices(geometry.grown(_window(stack, restorer, region), shape), shape)
+    geometry, shape = work.geometry(), stack.field_shape(work.spatial_ndim)
+    return geometry.indices(geometry.grown(_window(stack, work, region), shape), shape)
 
 
-def inner_part(restorer: Restorer, stack: Stack, region: Region) -> tuple[slice, ...]:
+def inner_part(work: Windowed, stack: Stack, region: Region) -> tuple[slice, ...]:
     """Return the place of a region's pixels in its grown window, for a field (C, *spatial)."""
-    window, shape = _window(stack, restorer, region), stack.field_shape(restorer.spatial_ndim)
-    grown = restorer.geometry().grown(window, shape)
+    window, shape = _window(stack, work, region), stack.field_shape(work.spatial_ndim)
+    grown = work.geometry().grown(window, shape)
     return (
         slice(None),
         *(slice(w.start - g.start, w.stop - g.start) for w, g in zip(window, grown, strict=True)),
     )
 
 
-def needed_box(restorer: Restorer, stack: Stack, region: Region) -> Region:
+def needed_box(work: Windowed, stack: Stack, region: Region) -> Region:
     """Return the part of the array that a region needs where all values are finite."""
-    box, spatial = list(region), stack.spatial_axes(restorer.spatial_ndim)
-    for axis, index in zip(spatial, needed_pixels(restorer, stack, region), strict=True):
+    box, spatial = list(region), stack.spatial_axes(work.spatial_ndim)
+    for axis, index in zip(spatial, needed_pixels(work, stack, region), strict=True):
         box[axis] = slice(int(index.min()), int(index.max()) + 1)
     return tuple(box)
 
 
-def _filling_reach(restorer: Restorer, stack: Stack, part: Region) -> int:
+def _filling_reach(work: Windowed, stack: Stack, part: Region) -> int:
     """Return how far beyond a needed part a value may lie that one of its pixels is filled with.
 
     Only pixels within reach of a finite one matter, and none of them is filled from farther than that one.
     """
-    geometry, ndim = restorer.geometry(), restorer.spatial_ndim
+    geometry, ndim = work.geometry(), work.spatial_ndim
     reaches = [
         n if geometry.halo is None or part[axis].stop - part[axis].start == n else halo + multiple
         for axis, n, halo, multiple in zip(

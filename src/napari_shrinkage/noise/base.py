@@ -51,6 +51,8 @@ class NoiseModel(Method):
 
     role: ClassVar[str] = "noise"
     per_channel: ClassVar[tuple[str, ...]] = ()
+    counts_light: ClassVar[bool] = False  # so that a sum over pixels is a measurement, to be kept
+    reach: ClassVar[int] = 0  # pixels around one that `corrected` looks at
     verdict: str
     autocorrelation: Autocorrelation | None
     color: ColorNoise | None

@@ -20,7 +20,7 @@ from ..methods import HIDDEN, method
 from ..stack import Float
 from .autocorrelation import Autocorrelation
 from .base import Indices, NoiseModel, Stabiliser, Values
-from .camera_maps import file_checksum, load_maps, mend
+from .camera_maps import REACH, file_checksum, load_maps, mend
 from .color_noise import ColorNoise
 from .poisson_gaussian import FARTHEST, PoissonGaussian
 
@@ -80,6 +80,8 @@ class CalibratedCamera(NoiseModel):
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
     per_channel: ClassVar[tuple[str, ...]] = ("gain", "offset", "read_std")
+    counts_light: ClassVar[bool] = True
+    reach: ClassVar[int] = REACH
 
     @classmethod
     def from_file(cls, path: str | Path, origin: tuple[int, int] = (0, 0)) -> Self:

@@ -64,6 +64,7 @@ class PoissonGaussian(NoiseModel):
     verdict: Annotated[str, HIDDEN] = field(default="", compare=False)
 
     per_channel: ClassVar[tuple[str, ...]] = ("gain", "offset", "read_std")
+    counts_light: ClassVar[bool] = True
 
     @classmethod
     def from_line(cls, slope: float, intercept: float, offset: float | None = None) -> PoissonGaussian:
