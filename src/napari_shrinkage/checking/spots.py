@@ -67,7 +67,8 @@ class Bench:
 
         found = injected_spots(values[place], restore, evened(noise), seed=seed)
         faintest = found.faintest_kept
-        number = "" if faintest is None else f"from SNR {faintest:g}"
+        most = f"{100 * found.ratios[-1]:.0f} % at SNR {found.snrs[-1]:g}"
+        number = most if faintest is None else f"kept from SNR {faintest:g}"
         return Line("Small spots", found.passed, number, found.sentence(), name, found)
 
 
