@@ -12,7 +12,7 @@ from napari_shrinkage.gui.editors import editor_for, read_text, written_text
 from napari_shrinkage.gui.forms import AutoEditor, MethodEditor, MethodForm
 from napari_shrinkage.gui.numbers import FloatEditor, SliderScale
 from napari_shrinkage.methods import Parameter, members, parameters
-from napari_shrinkage.noise import Gaussian
+from napari_shrinkage.noise import CalibratedCamera, Gaussian, NoiseCurve, PoissonGaussian
 from napari_shrinkage.restorers import NAMED, EmpiricalWiener, Shrinkage
 from napari_shrinkage.rules import Firm, Lp, Soft, TanhHard
 from napari_shrinkage.thresholds import PerBand, Profile, Ratio, RatioPerLevel
@@ -23,14 +23,18 @@ DOCK_WIDTH = 320
 WITHOUT_DEFAULTS = {
     "per-band": PerBand(values={"1/dd": (2.5,), "1/ad": (1.0, 2.0, 3.0)}),
     "gaussian": Gaussian((1.5, 2.0)),
+    "poisson-gaussian": PoissonGaussian((2.5, 3.0), 100.0, (1.0, 2.0)),
+    "noise-curve": NoiseCurve((0.0, 100.0), (4.0, 9.0)),
+    "calibrated-camera": CalibratedCamera(path="maps.npz", checksum="5f", gain=2.5, offset=100.0, read_std=1.5),
 }
+MEASURED = ("autocorrelation", "color-noise")  # never typed
 
 
 def values():
     for role in methods.roles():
         for name, cls in members(role).items():
-            if role == "autocorrelation":
-                continue  # measured, never typed
+            if role in MEASURED:
+                continue
             has_defaults = all(p.default is not dataclasses.MISSING for p in parameters(cls))
             yield pytest.param(cls() if has_defaults else WITHOUT_DEFAULTS[name], id=f"{role}/{name}")
 
