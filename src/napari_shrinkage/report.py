@@ -92,7 +92,8 @@ def _step_sentence(plan: Plan, references: list[str]) -> str:
     cited = [_number(reference, references) for reference in references_of(plan.restorer)]
     marks = f" [{', '.join(str(n) for n in cited)}]" if cited else ""
     estimated = "estimated from the image" if plan.noise.verdict else "given"
-    removed = f"Noise was removed by {plan.restorer.title}{marks} ({_numbers(plan.restorer)})"
+    what = "Noise was removed" if plan.restorer.domain == "noise" else "Single pixels were replaced"
+    removed = f"{what} by {plan.restorer.title}{marks} ({_numbers(plan.restorer)})"
     return f"{removed}; the noise, {estimated}, was taken as {plan.noise.title} ({_numbers(plan.noise)})."
 
 

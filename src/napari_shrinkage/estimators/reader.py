@@ -16,7 +16,7 @@ from .measurement import Channel
 from .survey import Survey
 from .transfer import Line, Transfer, fitted_line
 
-LEAST_CHANGE = 2.0  # of the variance between the dark and the bright end, before it counts as shot noise
+LEAST_CHANGE = 1.6  # of the variance between the dark and the bright end, before it counts as shot noise
 LEAST_CLASSES = 6
 LEAST_SURE = 4.0  # standard errors of the slope
 LEAST_STEADY = 0.7
@@ -68,7 +68,8 @@ class Reader:
         model = self.model(shot_noise)
         if model.silent() or self.transfer is None:
             return self
-        step = self.survey.step / float(model.std(np.nanmean(self.planes)))
+        usual = float(model.std(np.nanmean(self.planes))) or float(model.std(self.survey.highest))
+        step = self.survey.step / usual if usual else 0.0
         return replace(self, spectrum=flat_spectrum(model.forward(self.planes), step))
 
     @property
