@@ -23,6 +23,7 @@ from .base import Band, Coefficients, Filter, Subband, Transform, per_axis, spac
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..noise import Autocorrelation
     from ..sample import Sample
 
     Shrink = Callable[..., tuple[Coefficients, Tensor | None]]
@@ -122,7 +123,7 @@ class SlidingDCT(Transform):
 
     def resolve(self, sample: Sample) -> Self:
         """Return the transform with its size and depth: `size` in space, at most the volume's own."""
-        side = self.size or fitting_side(sample)
+        side = self.size or fitting_side(sample.correlation)
         if self.size_z is not None:
             return self.replace(size=side)
         if self.ndim == 2:
@@ -223,9 +224,8 @@ def shrink_patches(
     return _folded(total, transform._overlaps) / _folded(weights, transform._overlaps)
 
 
-def fitting_side(sample: Sample) -> int:
-    """Return the patch side for the noise of a sample: large where it is correlated over several pixels."""
-    correlation = sample.correlation
+def fitting_side(correlation: Autocorrelation | None) -> int:
+    """Return the patch side that suits noise: large where it is correlated over several pixels."""
     return LARGEST if correlation is not None and correlation.density >= LARGE_DENSITY else USUAL
 
 
