@@ -221,3 +221,9 @@ def test_what_is_no_profile_is_not_imported(tmp_path: Path):
     save_profile("orca", PLAIN)
     with pytest.raises(ValueError, match=r"does not end in \.json"):
         export_profile("orca", tmp_path / "orca.zip")
+
+
+def test_a_profile_is_not_exported_into_a_folder_that_is_not_there(tmp_path: Path):
+    camera_profiles.save_profile("camera", Gaussian(2.0), folder=tmp_path)
+    with pytest.raises(ValueError, match="there is no folder"):
+        camera_profiles.export_profile("camera", tmp_path / "nowhere" / "camera.json", folder=tmp_path)

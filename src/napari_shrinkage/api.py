@@ -159,9 +159,10 @@ def compare(
     million pixels, windows that represent the image are restored instead of all of it, by plans that were
     made for all of it. Pixels whose noise is cut off at the end of the range are left out.
 
-    An error of the noise model shifts all estimates alike, and the order bears it. Only methods that take
-    their numbers from the same kind of estimate (`Sure`, `Let`) profit from it unseen: where the verdict of
-    the noise is bad, distrust their rows.
+    The order is as good as the noise model. Noise that is told too weak favours methods that leave noise in
+    place, noise that is told too strong those that smooth. Methods that take their numbers from the same kind
+    of estimate (`Sure`, `Let`) profit from an error unseen. Where the verdict on the noise is bad, so is the
+    order.
 
     Examples
     --------

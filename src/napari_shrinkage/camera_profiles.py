@@ -167,6 +167,8 @@ def export_profile(
     path = Path(path)
     if path.suffix.lower() != ".json":
         raise ValueError(f"a profile is exported as a JSON file; {path} does not end in .json.")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder {path.parent}; make it first, or choose another.")
     if path.exists() and not overwrite:
         raise ValueError(f"{path} exists already; choose another name, or pass overwrite=True.")
     return _write(_read(_existing(name, folder)), path)

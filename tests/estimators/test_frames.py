@@ -48,6 +48,17 @@ def test_correlation_is_measured_under_any_texture():
     assert noise.sigma == pytest.approx(5, rel=0.03)
 
 
+def test_stripes_longer_than_a_block_are_measured():
+    """The rows of a camera that each have an offset of their own, anew in every frame."""
+    rng = np.random.default_rng(0)
+    series = GRAVEL + 8 * rng.standard_normal((4, *GRAVEL.shape)) + 8 * rng.standard_normal((4, 512, 1))
+    noise = ns.estimate_noise(series, ns.FrameDifferences(), axes="TYX")
+    window = noise.autocorrelation.array
+    y, x = (n // 2 for n in window.shape)
+    assert window[y, x + 1] == pytest.approx(0.5, abs=0.12)
+    assert window[y + 1, x] == pytest.approx(0, abs=0.05)
+
+
 def test_channels_are_read_one_by_one():
     series = np.stack([frames(2, 100, 6), frames(5, 10, 6)], axis=1)
     noise = ns.estimate_noise(series, ns.FrameDifferences(), axes="TCYX")

@@ -39,6 +39,9 @@ WHITEST = (1.15, 2.0)  # of weak, of strong correlation
 EVEN = (1.24, 1.45)
 WEAK_FALL, SHARP_FALL, STEEP_FALL = 1.13, 1.5, 3.0
 MOST_DISPERSED = 1.9
+STRIPES = (2, 5)  # frequencies along one axis, constant along the other
+MOST_LEFT = 1.5  # times the energy that the lags explain
+TINY = 1e-9
 PLAIN = 1  # frequencies up to here are left to slopes of the background
 
 FREQUENCY = np.add.outer(np.arange(SIDE), np.arange(SIDE))
@@ -194,10 +197,30 @@ def quadrant_of(energies: Values, lags: int = LAGS) -> Values:
     A coefficient's variance is linear in the autocovariance (003_5c1e63c404753ca9.txt, 2.3.4.3); the lowest
     frequencies, which slopes of the background reach, take no part.
     """
+    quadrant = _fitted(energies, lags)
+    return quadrant if _explains(quadrant, energies) else _fitted(energies, SIDE - 1)
+
+
+def _explains(quadrant: Values, energies: Values) -> bool:
+    """Whether an autocovariance gives the low frequencies along each axis the energy that they have.
+
+    It does not where stripes are longer than its lags: their energy lies in one row or column alone.
+    """
+    rows = _own_products(len(quadrant) - 1)
+    predicted = rows @ quadrant @ rows.T
+    lines = ((0, slice(*STRIPES)), (slice(*STRIPES), 0))
+    return all(energies[line].mean() < MOST_LEFT * max(predicted[line].mean(), TINY) for line in lines)
+
+
+def _own_products(lags: int) -> Values:
+    """Return the products (16, lags + 1) of each DCT basis function with itself, moved by each lag."""
     basis = dct_matrix(SIDE)
-    rows = np.stack(
-        [(basis[:, : SIDE - d] * basis[:, d:]).sum(axis=1) * (2 if d else 1) for d in range(lags + 1)], axis=1
-    )
+    products = [(basis[:, : SIDE - d] * basis[:, d:]).sum(axis=1) * (2 if d else 1) for d in range(lags + 1)]
+    return np.stack(products, axis=1)
+
+
+def _fitted(energies: Values, lags: int) -> Values:
+    rows = _own_products(lags)
     design = np.einsum("ka,lb->klab", rows, rows).reshape(SIDE**2, -1)
     weight = np.where(FREQUENCY > PLAIN, 1 / np.maximum(energies, LEAST_WEIGHED * energies.max()), 0).ravel()
     solution = np.linalg.lstsq(design * weight[:, None], energies.ravel() * weight, rcond=1e-6)[0]
