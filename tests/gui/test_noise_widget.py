@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from qtpy.QtCore import QPointF, Qt
-from qtpy.QtWidgets import QInputDialog, QMessageBox
+from qtpy.QtWidgets import QInputDialog, QLabel, QMessageBox
 from scipy.ndimage import gaussian_filter
 
 from napari_shrinkage.calibration import Calibration
@@ -252,6 +252,12 @@ def test_a_saved_profile_is_offered_applied_exported_and_deleted(
     assert "missing.json" in widget.messages.text()
 
 
+def test_a_name_with_an_ampersand_reads_as_it_is(measured, camera_image):
+    _, _, widget = measured(camera_image)
+    widget.profiles.save("Fast & low", Gaussian(2.0))
+    assert [text for text in menu_entries(widget) if "Fast && low" in text]
+
+
 def test_a_profile_of_other_channels_is_refused(measured, camera_image):
     _, layer, widget = measured(camera_image)
     widget.profiles.apply(SimpleNamespace(name="RGB", noise=Gaussian((1.0, 2.0, 3.0))))
@@ -316,6 +322,28 @@ def test_frames_that_do_not_go_together_are_explained(measured, wait_for):
     wait_for(lambda: not dialog.job.running)
     assert "same pixels" in dialog.messages.text()
     assert not dialog.save_button.isEnabled()
+
+
+def test_a_calibration_that_was_closed_opens_again_and_a_failed_save_is_told(
+    measured, qtbot, monkeypatch, tmp_path
+):
+    rng = np.random.default_rng(0)
+    viewer, _, widget = measured(np.float32(frames(rng, 10.0)[0]))
+    viewer.add_image(frames(rng, 0.0), name="dark <b>")
+    widget.profiles.open_calibration()
+    with qtbot.waitSignal(widget.profiles._calibration.destroyed):
+        widget.profiles._calibration.close()
+    widget.profiles.open_calibration()
+    dialog = widget.profiles._calibration
+    assert "dark &lt;b&gt;" in dialog.choice.widget().findChildren(QLabel)[-1].text()
+    dialog.found = SimpleNamespace(model=lambda: Gaussian(2.0))
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("NAPARI_SHRINKAGE_PROFILES", str(tmp_path / "file"))
+    dialog.save("Bench")
+    assert dialog.messages.text().startswith("⚠")
+    with qtbot.waitSignal(dialog.destroyed):
+        dialog.close()
+    viewer.window.remove_dock_widget(widget)  # nothing is left to be closed
 
 
 def test_a_calibration_stops_at_the_next_frame():

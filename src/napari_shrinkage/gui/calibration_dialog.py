@@ -44,11 +44,11 @@ class CalibrationDialog(QDialog):
     viewer : napari.Viewer
         Whose layers are offered.
     save : callable
-        Takes a name and a noise model.
+        Takes a name and a noise model; raises ValueError or OSError where it cannot save them.
     """
 
     def __init__(
-        self, viewer: Any, save: Callable[[str, NoiseModel], None], parent: QWidget | None = None
+        self, viewer: Any, save: Callable[[str, NoiseModel], object], parent: QWidget | None = None
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Calibrate a camera")

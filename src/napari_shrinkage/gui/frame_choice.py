@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from html import escape
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -64,9 +65,10 @@ class FrameChoice(QScrollArea):
 
     def _row(self, layer: Any) -> Row:
         place, shape = self._grid.rowCount(), layer_array(layer).shape
-        label = QLabel(f"{layer.name}  <small>({shape[0]} × {shape[1]} × {shape[2]})</small>")
+        label = QLabel(f"{escape(layer.name)}  <small>({shape[0]} × {shape[1]} × {shape[2]})</small>")
         label.setMinimumWidth(60)
-        label.setToolTip(f"{layer.name}: {shape[0]} frames of {shape[1]} × {shape[2]} pixels")
+        tip = f"{escape(layer.name)}: {shape[0]} frames of {shape[1]} × {shape[2]} pixels"
+        label.setToolTip(f"<qt>{tip}</qt>")
         row = Row(layer, QCheckBox(), QCheckBox())
         for column, widget in enumerate((label, row.dark, row.flat)):
             self._grid.addWidget(widget, place, column)

@@ -67,7 +67,7 @@ class ProfilesMenu(QPushButton):
             assert part is not None
             part.setEnabled(bool(found))
             for profile in found:
-                part.addAction(f"{profile.name}…", partial(act, profile.name))
+                part.addAction(as_title(f"{profile.name}…"), partial(act, profile.name))
         menu.addAction("Import…", self.ask_import)
         menu.addSeparator()
         menu.addAction("Calibrate from frames…", self.open_calibration)
@@ -125,7 +125,9 @@ class ProfilesMenu(QPushButton):
     def open_calibration(self) -> None:
         """Open the dialog that calibrates a camera from layers of frames."""
         self.close_calibration()
-        self._calibration = CalibrationDialog(self._dock.viewer, self.save, self._dock)
+        save = partial(save_profile, overwrite=True)
+        self._calibration = CalibrationDialog(self._dock.viewer, save, self._dock)
+        self._calibration.finished.connect(self._calibration_closed)
         self._calibration.show()
 
     def close_calibration(self) -> None:
@@ -133,6 +135,10 @@ class ProfilesMenu(QPushButton):
         dialog, self._calibration = self._calibration, None
         if dialog is not None:
             dialog.close()
+
+    def _calibration_closed(self) -> None:
+        """Let go of a dialog that the user has closed: Qt deletes it."""
+        self._calibration = None
 
     def _try(self, act: Any, done: str) -> None:
         try:
@@ -143,9 +149,8 @@ class ProfilesMenu(QPushButton):
             self._dock.messages.say(done)
 
     def _add_profile(self, menu: QMenu, profile: Profile) -> None:
-        action = menu.addAction(
-            f"    {profile.name}    {in_short(profile.noise)}", partial(self.apply, profile)
-        )
+        title = as_title(f"    {profile.name}    {in_short(profile.noise)}")
+        action = menu.addAction(title, partial(self.apply, profile))
         assert action is not None
         action.setEnabled(self._dock.source.layer is not None)
         action.setToolTip(profile.noise.verdict)
@@ -155,3 +160,8 @@ class ProfilesMenu(QPushButton):
         assert action is not None
         action.setEnabled(False)
         action.setToolTip(tip)
+
+
+def as_title(text: str) -> str:
+    """Return the title of a menu entry that reads as the text: a single & would underline a letter."""
+    return text.replace("&", "&&")
