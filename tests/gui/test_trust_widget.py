@@ -67,6 +67,19 @@ def test_the_newest_result_of_the_image_is_chosen(opened, noisy):
     assert widget.inputs.result.layer is newer
 
 
+def test_the_result_of_another_image_is_not_taken_for_ones_own(opened, noisy):
+    viewer, layer, result, widget = opened(noisy)
+    channel = viewer.add_image(noisy + 5, name="other channel")
+    assert (widget.inputs.source.layer, widget.inputs.result.layer) == (channel, None)
+    assert not widget.check_button.isEnabled()
+    viewer.layers.selection.active = layer
+    assert widget.inputs.result.layer is result
+    layer.name = "renamed"
+    viewer.layers.remove(channel)
+    widget.inputs.refresh()
+    assert widget.inputs.result.layer is result
+
+
 def test_a_result_is_checked_with_the_noise_and_the_method_of_its_record(opened, noisy, qtbot, wait_for):
     _, _, _, widget = opened(noisy)
     assert not widget.tabs.isVisible()
@@ -89,6 +102,14 @@ def test_plots_are_there_for_what_was_found(opened, noisy, qtbot, wait_for):
     line = widget.checked.report.found(Linearity)[0][1]
     drawn = [item.getData() for item in widget.plots.plots[Linearity][1]._plot.listDataItems()]
     assert any(np.array_equal(x, line.before) and np.array_equal(y, line.after) for x, y in drawn)
+
+
+def test_plots_of_a_colour_image_end_where_the_dock_ends(opened, noisy, qtbot, wait_for):
+    colours = np.stack([np.clip(noisy + shift, 0, 255) for shift in (0, 10, 20)], axis=-1).astype(np.uint8)
+    _, _, _, widget = opened(colours, rgb=True)
+    check(qtbot, widget, wait_for)
+    assert "blue" in widget.plots.plots[RingCorrelation][0].text()
+    assert widget.plots.widget().minimumSizeHint().width() <= 270  # of a dock of 300 beside a scroll bar
 
 
 def test_regions_a_second_frame_and_a_reference_add_their_checks(opened, noisy, qtbot, wait_for):

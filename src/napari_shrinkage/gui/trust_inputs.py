@@ -154,12 +154,20 @@ class TrustInputs(QWidget):
             self._take_newest()
 
     def _take_newest(self) -> None:
-        """Choose the newest result of this plugin that was made from the image; later layers are newer."""
+        """Choose the newest result of this plugin that can have been made from the image.
+
+        Later layers are newer. Where none was made from the image, it may be one whose image was renamed or
+        removed; one whose image is another layer of the viewer is given up.
+        """
         image = self.source.layer
+        others = {source_name(one) for one in self._viewer.layers if is_image(one) and one is not image}
         fitting = [one for one in self._viewer.layers if RECORD in one.metadata and self._may_be_result(one)]
         own = [one for one in fitting if _named_input(one) == source_name(image)]
-        if own or fitting:
-            self.result.choose(max(reversed(own or fitting), key=_made_at))
+        found = own or [one for one in fitting if _named_input(one) not in others]
+        if found:
+            self.result.choose(max(reversed(found), key=_made_at))
+        elif self.result.layer in fitting:
+            self.result.choose(None)
 
     def _follow_active(self, event: Any = None) -> None:
         """Take the result that the user selects, and the image that it was made from."""

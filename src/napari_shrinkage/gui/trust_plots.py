@@ -135,6 +135,7 @@ class TrustPlots(QScrollArea):
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         for title, plot in self.plots.values():
+            title.setWordWrap(True)  # else a long legend pushes the plots out of sight
             column.addWidget(title)
             column.addWidget(plot, 1)
         column.addStretch()
