@@ -6,11 +6,13 @@ import doctest
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 import napari_shrinkage as ns
 from napari_shrinkage import api
 from napari_shrinkage.checking import TrustReport, checking, mapping_confidence
 from napari_shrinkage.engine import Progress, drain, run
+from napari_shrinkage.noise import Autocorrelation
 from napari_shrinkage.recipe import Recipe
 from napari_shrinkage.restorers import named
 from napari_shrinkage.stack import Stack
@@ -109,6 +111,25 @@ def test_regions_are_told_one_by_one(noisy, made):
     assert bad.passed is False
     assert "1 of 2 regions" in bad.sentence
     assert bad.sentence.endswith("7.")
+
+
+def test_noise_that_neighbours_share_moves_means_by_more_than_white_noise():
+    rng = np.random.default_rng(0)
+    kernel = np.outer(*(np.exp(-(np.arange(-4, 5) ** 2) / 2),) * 2)
+    noise = ns.Gaussian(SIGMA, autocorrelation=Autocorrelation.from_kernel(kernel.tolist()))
+    shared = gaussian_filter(rng.standard_normal((256, 256)), 1.0, mode="wrap", truncate=4.0)
+    flat = np.full(shared.shape, 200.0)  # the truth as its own result: only noise moves a mean
+    y, x = np.indices(flat.shape) // 16
+    report = ns.trust_report(flat + SIGMA * shared / shared.std(), flat, noise, regions=1 + 16 * y + x)
+    assert line_of(report, "Regions").passed
+    report = ns.trust_report(flat + SIGMA * shared / shared.std(), 1.2 * flat, noise, regions=1 + 16 * y + x)
+    assert line_of(report, "Regions").passed is False
+
+
+def test_regions_without_signal_pass_nothing(noisy, made):
+    dark, labels = noisy - noisy.max(), np.ones(noisy.shape, int)
+    line = line_of(ns.trust_report(dark, dark, NOISE, regions=labels), "Regions")
+    assert (line.passed, line.number) == (None, "")
 
 
 def test_a_second_frame_tells_the_resolution_and_chance_tells_none(clean, noisy, made):

@@ -67,6 +67,15 @@ class Case:
         return std_at(self.noise, self.restored)
 
     @property
+    def crowding(self) -> float:
+        """Noise of a plane's mean over that of independent pixels: 1 for white noise."""
+        if self.noise.autocorrelation is None:
+            return 1.0
+        lags = np.atleast_2d(self.noise.autocorrelation.array)
+        plane = lags[tuple(n // 2 for n in lags.shape[:-2])]
+        return float(np.sqrt(max(plane.sum(), 1.0)))
+
+    @property
     def removed(self) -> Values:
         """The method noise: image minus result."""
         return self.image - self.restored
@@ -84,6 +93,7 @@ def brightness(case: Case) -> list[Line]:
         std=case.std,
         offset=case.offset,
         reference=case.reference,
+        crowding=case.crowding,
     )
     lines = [_mean(found, case), _proportion(found, case)]
     return lines if case.labels is None else [*lines, _of_regions(found, case)]
@@ -118,7 +128,7 @@ def structure(case: Case) -> list[Line]:
 def confidence(case: Case) -> list[Line]:
     """Check that few pixels are contradicted by the result."""
     found = confidence_map(case.image, case.restored, case.noise)
-    number = f"{100 * found.share_contradicted:.2g} %"
+    number = f"{100 * found.share_contradicted:.2g} %" if found.known else ""
     return [Line("Confidence map", found.passed, number, found.sentence(), case.channel, found)]
 
 
@@ -150,7 +160,7 @@ def _proportion(found: Photometry, case: Case) -> Line:
         text = "All of it is equally bright, so proportion cannot be tested."
         return Line("Linearity", None, "", text, case.channel, line)
     text = (
-        f"Over ten classes of brightness the result follows a line of slope {line.slope:.3f} "
+        f"Over {len(line.before)} classes of brightness the result follows a line of slope {line.slope:.3f} "
         f"(limit 1 ± {SLOPE_LIMIT}) and leaves it by {line.largest_deviation:.1f} % of the range at most."
     )
     if line.passed is None:
@@ -165,10 +175,13 @@ def _of_regions(found: Photometry, case: Case) -> Line:
     if not number:
         return Line("Regions", None, "", "The regions hold no pixel that was looked at.", case.channel)
     differences = [one.difference for one in found.regions if not np.isnan(one.difference)]
-    most = percent(max(differences, key=abs)) if differences else ""
+    if not differences:
+        text = "No region has signal above the offset, so their means say nothing."
+        return Line("Regions", None, "", text, case.channel)
+    most = percent(max(differences, key=abs))
     if changed:
         names = ", ".join(map(str, changed[:MOST_NAMED])) + (" …" if len(changed) > MOST_NAMED else "")
         text = f"{len(changed)} of {number} regions changed by more than their noise explains: {names}."
     else:
         text = f"None of {number} regions changed by more than ±{MEAN_LIMIT} % and its noise explain."
-    return Line("Regions", not changed, most and f"at most {most}", text, case.channel)
+    return Line("Regions", not changed, f"at most {most}", text, case.channel)

@@ -16,7 +16,7 @@ from .checks import Case
 from .report import Line
 
 DOMINATES = 0.1  # read noise variance over that of the photons, at most, for halves of photons
-TELLS = "A result cannot hold more detail than that; what it shows beyond comes from the method."
+TELLS = "Detail beyond that in a result rests on the method, not on this frame."
 HALF_THE_LIGHT = "The electrons of one frame were dealt out to two images of half the light."
 BETTER = "A second frame of the same scene would tell better."
 

@@ -156,7 +156,7 @@ def _ratio(cases: list[Case]) -> list[Line]:
         two.restored,
         one.labels,
         (one.offset, two.offset),
-        (one.std, two.std),
+        (one.crowding * one.std, two.crowding * two.std),
     )
     return [Line("Channel ratio", found.passed, "", found.sentence(), "", found)]
 

@@ -55,14 +55,21 @@ class Linearity:
 
 
 def linearity(
-    before: Float, after: Float, key: Float, variance: Float | None, offset: float, independent: bool
+    before: Float,
+    after: Float,
+    key: Float,
+    variance: Float | None,
+    offset: float,
+    independent: bool,
+    crowding: float = 1.0,
 ) -> Linearity:
     """Fit the line through the class means of signals (N,), sorted by `key`, whose noise has `variance`.
 
     Where the key is not `independent` of the noise, what the result kept of it counts as brightness. For a
     linear method that keeps a part p of a noise component, 0 <= p <= 1, the image's means then exceed the
     result's by mean(p - p**2) * variance / spread in slope. The share removed, r = mean((1 - p)**2), is
-    known, and mean(p - p**2) <= (1 - r) / 2; what chance adds to 1 - r is added.
+    known, and mean(p - p**2) <= (1 - r) / 2; what chance adds to 1 - r is added. Chance is `crowding` times
+    that of white noise.
     """
     index = quantile_classes(key, CLASSES)
     n = int(index.max()) + 1
@@ -78,8 +85,9 @@ def linearity(
     error, own = None, 0.0
     if variance is not None:
         squares = means_by(index, variance, n) / np.bincount(index)
-        error = float(np.sqrt(np.sum(centred**2 * squares))) / spread * slope**2
+        error = crowding * float(np.sqrt(np.sum(centred**2 * squares))) / spread * slope**2
         total = float(np.mean(variance))
-        kept = max(total - float(np.var(before - after)), 0.0) + LIMIT * total * np.sqrt(2 / before.size)
+        chance = LIMIT * crowding * total * np.sqrt(2 / before.size)
+        kept = max(total - float(np.var(before - after)), 0.0) + chance
         own = 0.0 if independent else float(kept / 2 * n / spread * slope)
     return Linearity(y + offset, x + offset, slope, intercept, deviation, error, own)

@@ -130,6 +130,7 @@ def photometry(
     std: npt.ArrayLike | None = None,
     offset: float = 0.0,
     reference: npt.ArrayLike | None = None,
+    crowding: float = 1.0,
 ) -> Photometry:
     """Compare the brightness of a result with that of its image.
 
@@ -146,6 +147,9 @@ def photometry(
     reference : array_like, optional
         Truth, long exposure or another independent frame, of the image's shape, that sorts the pixels by
         brightness in place of the result.
+    crowding : float
+        Noise of a mean over that of as many independent pixels: 1 for white noise, for noise that neighbours
+        share the root of the sum of its correlations.
 
     Returns
     -------
@@ -179,14 +183,15 @@ def photometry(
     variance = None if std is None else _broadcast("std", std, x)[known].astype(np.float64) ** 2
     before, after = x[known] - offset, y[known] - offset
     labels = np.zeros(before.size, np.int64)
-    whole = _means(before, after, variance, labels, offset)
+    spread = None if variance is None else crowding**2 * variance
+    whole = _means(before, after, spread, labels, offset)
     found: tuple[Means, ...] = ()
     if regions is not None:
         labels = _labels(regions, x)[known]
-        found = tuple(m for m in _means(before, after, variance, labels, offset) if m.label)
+        found = tuple(m for m in _means(before, after, spread, labels, offset) if m.label)
     independent = reference is not None
     pixels, areas = (
-        linearity(before, after, by[known], variance, offset, independent)
+        linearity(before, after, by[known], variance, offset, independent, crowding)
         for by in (key, _around(key, known))
     )
     return Photometry(whole[0], found, pixels, areas)
