@@ -67,6 +67,20 @@ def test_the_newest_result_of_the_image_is_chosen(opened, noisy):
     assert widget.inputs.result.layer is newer
 
 
+def test_where_the_image_is_removed_another_is_taken_and_no_result(opened, noisy):
+    viewer, layer, result, widget = opened(noisy)
+    other = viewer.add_image(noisy[:50], name="other")
+    viewer.layers.move(viewer.layers.index(other), 0)
+    viewer.layers.selection.active = layer
+    viewer.layers.selection.active = result
+    viewer.layers.remove(layer)
+    assert widget.inputs.source.layer is other
+    viewer.layers.remove(other)
+    assert widget.inputs.source.layer is result  # the only one left
+    viewer.layers.remove(result)
+    assert widget.inputs.source.layer is None
+
+
 def test_the_result_of_another_image_is_not_taken_for_ones_own(opened, noisy):
     viewer, layer, result, widget = opened(noisy)
     channel = viewer.add_image(noisy + 5, name="other channel")

@@ -103,21 +103,22 @@ class SourceRow(QWidget):
         form.addRow(self._axes_label, self._axes_row)
 
     def _refill(self, event: Any = None) -> None:
-        """List the image layers; keep the choice where it is still there."""
-        images = [layer for layer in self._viewer.layers if is_image(layer)]
+        """List the image layers; keep the choice where it is still there, else take one that is not ours."""
+        images = [layer for layer in reversed(self._viewer.layers) if is_image(layer)]
+        given = [layer for layer in images if not is_made(layer)]
         with signals_blocked(self.combo):
             self.combo.clear()
-            for layer in reversed(images):
+            for layer in images:
                 self.combo.addItem(layer.name, layer)
-            if self._layer in images:
-                self.combo.setCurrentIndex(self.combo.findData(self._layer))
+            chosen = self._layer if self._layer in images else next(iter(given or images), None)
+            self.combo.setCurrentIndex(self.combo.findData(chosen))
         if self._layer not in images:
             self._chosen()
 
     def _follow_active(self, event: Any = None) -> None:
         """Work on the layer that the user selects, unless we made it."""
         active = self._viewer.layers.selection.active
-        if active is not None and is_image(active) and not {RECORD, METHOD_NOISE} & set(active.metadata):
+        if active is not None and is_image(active) and not is_made(active):
             self.choose(active)
 
     def _chosen(self, index: int = 0) -> None:
@@ -194,6 +195,11 @@ def is_image(layer: Any) -> bool:
     from napari.layers import Image
 
     return isinstance(layer, Image) and not is_temporary(layer)
+
+
+def is_made(layer: Any) -> bool:
+    """Whether a layer came from one of our widgets: a result, or a map of what was removed."""
+    return bool({RECORD, METHOD_NOISE} & set(layer.metadata))
 
 
 def read_axes(stack: Stack) -> str:

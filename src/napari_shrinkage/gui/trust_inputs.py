@@ -26,7 +26,7 @@ from .kernels import waiting
 from .layer_combo import LayerCombo, full_shape, same_pixels
 from .layers import METHOD_NOISE, RECORD, record_of_layer, result_of_layer, source_name, stack_of_layer
 from .noise_words import in_short
-from .source import SourceRow, is_image
+from .source import SourceRow, is_image, is_made
 
 NOT_THE_INPUT = (
     "The result was made from other pixels than the image has now: differences between them count as changes."
@@ -147,7 +147,7 @@ class TrustInputs(QWidget):
     def _may_be_other(self, layer: Any) -> bool:
         image = self.source.layer
         fits = image is not None and is_image(layer) and same_pixels(layer, image)
-        return fits and not {RECORD, METHOD_NOISE} & set(layer.metadata)
+        return fits and not is_made(layer)
 
     def _inserted(self, event: Any) -> None:
         if RECORD in event.value.metadata:
