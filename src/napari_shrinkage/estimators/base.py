@@ -128,20 +128,31 @@ class SigmaEstimator(NoiseEstimator):
 
     def checked(self, planes: Float, channel: int) -> Reading:
         """Return the noise of one channel (B, Y, X), with all that speaks against it."""
-        if not np.isfinite(planes).all():
-            planes = np.where(np.isfinite(planes), planes, np.float32(np.nan))
-        survey = Survey.of(planes)
-        if not survey.count:
-            raise ValueError(
-                f"channel {channel} has no finite value in its {planes.size} pixels: its noise cannot be "
-                "estimated. Give the noise, or leave this channel out."
-            )
+        planes = with_gaps(planes)
+        survey = checked_survey(planes, channel)
         if survey.lowest == survey.highest:
             doubt = f"Every pixel is {number(survey.lowest)}: there is no noise to see, sigma = 0."
             return Reading(0.0, doubts=(doubt,))
         if min(planes.shape[-2:]) < LEAST_SIDE:
             return neighbour_reading(planes, f"The image is too small ({_size(planes)})")
         return _doubted(self.read(planes, survey), planes, survey)
+
+
+def with_gaps(values: Float) -> Float:
+    """Return values with NaN for all that is not finite."""
+    known = np.isfinite(values)
+    return values if known.all() else np.where(known, values, np.float32(np.nan))
+
+
+def checked_survey(planes: Float, channel: int) -> Survey:
+    """Return the survey of a channel (B, Y, X), or raise an error where it has no finite value."""
+    survey = Survey.of(planes)
+    if not survey.count:
+        raise ValueError(
+            f"channel {channel} has no finite value in its {planes.size} pixels: its noise cannot be "
+            "estimated. Give the noise, or leave this channel out."
+        )
+    return survey
 
 
 def neighbour_reading(planes: Float, reason: str) -> Reading:

@@ -142,15 +142,12 @@ def flat_spectrum(planes: Float, step: float = 0.0) -> Spectrum | None:
     )
 
 
-def spectrum_of(fields: Float) -> Spectrum:
-    """Return the spectrum of fields (B, Y, X) that hold noise alone, such as differences of frames."""
+def spectrum_of(fields: Float) -> Spectrum | None:
+    """Return the spectrum of fields (B, Y, X) that hold noise alone; None where no block is whole."""
     energies = np.concatenate([block_energies(field, SIDE) for field in fields])
     energies = energies[np.isfinite(energies).all(axis=1)]
     if not len(energies):
-        raise ValueError(
-            f"the region has shape {fields.shape[-2:]} and holds no whole block; give at least "
-            f"{SIDE} x {SIDE} pixels."
-        )
+        return None
     found = energies.mean(axis=0).reshape(SIDE, SIDE)
     tilt, fall = (
         float(found[LOW].mean() / found[_HIGH].mean()),

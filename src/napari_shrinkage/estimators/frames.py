@@ -16,12 +16,12 @@ from ..noise import Gaussian, NoiseModel, PoissonGaussian
 from ..noise.poisson_gaussian import FARTHEST
 from ..sample import MOST_PIXELS
 from ..stack import Float, Stack
-from .base import NoiseEstimator, Reading
+from .base import NoiseEstimator, Reading, checked_survey, with_gaps
 from .correlation import spectrum_of
 from .from_image import merged, with_ends
 from .measurement import Channel, Measurement
 from .reader import ENDS, LEAST_SURE
-from .survey import Survey
+from .survey import Survey, number
 from .transfer import Transfer, Values, fitted_line
 from .verdicts import verdict_of
 
@@ -52,17 +52,17 @@ class FrameDifferences(NoiseEstimator):
     def measure(self, stack: Stack) -> Measurement:
         """Measure the differences of consecutive frames along T, else along Z."""
         first, second = frame_pairs(stack)
-        found = [_read(first[:, c], second[:, c], self.offset) for c in range(first.shape[1])]
-        shot = any(isinstance(model, PoissonGaussian) for model, _ in found)
-        models = [model if not shot else _as_camera(model) for model, _ in found]
-        channels = tuple(channel for _, channel in found)
+        found = [_read(first[:, c], second[:, c], c, self.offset) for c in range(first.shape[1])]
+        shot = any(isinstance(model, PoissonGaussian) for model, *_ in found)
+        models = [model if not shot else _as_camera(model) for model, *_ in found]
+        channels = tuple(channel for _, channel, _ in found)
         told = [c.spectrum for c in channels if c.spectrum is not None and c.spectrum.tilt > LEAST_WHITE]
         model = merged(models)
         if len(told) > len(channels) / 2:
             model = model.replace(autocorrelation=told[0].autocorrelation()[1])
         if isinstance(model, PoissonGaussian):
             model = with_ends(model, [channel.survey for channel in channels])
-        readings = [Reading(1.0, "white" if not told else "")] * len(channels)
+        readings = [Reading(1.0, "white" if not told else "", doubts) for *_, doubts in found]
         verdict, trusted = verdict_of(model, channels, readings, stack.is_color)
         return Measurement(model.replace(verdict=verdict), trusted, channels)
 
@@ -93,14 +93,18 @@ def frame_pairs(stack: Stack) -> tuple[Float, Float]:
         return stack.to_field(np.asarray(stack.array[stack.selection(2, plane, window)]), 2)
 
     after = [tuple(n + (i == place) for i, n in enumerate(plane)) for plane in chosen]
-    return np.stack([field(plane) for plane in chosen]), np.stack([field(plane) for plane in after])
+    return with_gaps(np.stack([field(p) for p in chosen])), with_gaps(np.stack([field(p) for p in after]))
 
 
-def _read(first: Float, second: Float, offset: float | None) -> tuple[NoiseModel, Channel]:
-    """Return the model of one channel (N, Y, X), and what it was read from."""
-    survey = Survey.of(first)
+def _read(
+    first: Float, second: Float, index: int, offset: float | None
+) -> tuple[NoiseModel, Channel, tuple[str, ...]]:
+    """Return the model of one channel (N, Y, X), what it was read from, and what speaks against it."""
+    survey = checked_survey(first, index)
     difference, mean = (first - second) * np.float32(0.5**0.5), (first + second) * np.float32(0.5)
     transfer = _transfer(difference, mean, survey)
+    if not transfer.variances.any():
+        return _guessed(difference, survey)
     line = fitted_line(transfer)
     rises = line.at(np.quantile(transfer.means, ENDS[1])) > LEAST_RISE * max(
         float(line.at(np.quantile(transfer.means, ENDS[0]))), 0.0
@@ -111,9 +115,22 @@ def _read(first: Float, second: Float, offset: float | None) -> tuple[NoiseModel
         model = Gaussian(float(np.sqrt(np.average(transfer.variances, weights=transfer.blocks))))
     spectrum = None
     if not model.silent() and min(first.shape[-2:]) >= 2 * SIDE:
-        std = model.std(np.maximum(mean, np.median(mean))).astype(np.float32)
+        std = model.std(np.maximum(mean, np.nanmedian(mean))).astype(np.float32)
         spectrum = spectrum_of(difference / np.maximum(std, np.float32(1e-30)))
-    return model, Channel(survey, transfer, line, spectrum)
+    return model, Channel(survey, transfer, line, spectrum), ()
+
+
+def _guessed(difference: Float, survey: Survey) -> tuple[NoiseModel, Channel, tuple[str, ...]]:
+    """Return what `_read` does where no block of 8 x 8 pixels shows noise: one sigma, of all pixels."""
+    squares = np.square(difference[np.isfinite(difference)], dtype=np.float64)
+    sigma = float(np.sqrt(squares.mean())) if squares.size else 0.0
+    doubt = "The frames are all alike: there is no noise to see, sigma = 0."
+    if sigma:
+        doubt = (
+            f"No block of {SIDE} x {SIDE} pixels can be used (too small, saturated or missing): sigma = "
+            f"{number(sigma)} is that of all pixels."
+        )
+    return Gaussian(sigma), Channel(survey), (doubt,)
 
 
 def _transfer(difference: Float, mean: Float, survey: Survey) -> Transfer:

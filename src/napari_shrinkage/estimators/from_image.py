@@ -18,7 +18,7 @@ from ..noise import Autocorrelation, NoiseCurve, NoiseModel, PoissonGaussian
 from ..noise.poisson_gaussian import FARTHEST
 from ..sample import drawn_fields
 from ..stack import Float, Stack
-from .base import NoiseEstimator
+from .base import NoiseEstimator, with_gaps
 from .correlation import SIDE, Spectrum
 from .measurement import Channel, Measurement
 from .photograph import CalmBlocks, color_noise, shares_noise
@@ -48,7 +48,8 @@ class FromImage(NoiseEstimator):
     -----
     Valid where some of the image is flat at several brightnesses. Of the line variance = gain * mean + b, a
     single image tells gain and b = read_std^2 - gain * offset, not offset and read noise apart. Correlation
-    is read from the flattest surroundings, and believed only where texture cannot explain it.
+    is read from the flattest surroundings, and believed only where texture cannot explain it. An image below
+    48 x 48 pixels tells no curve; it gets one sigma.
     """
 
     model: Kind = "auto"
@@ -57,22 +58,23 @@ class FromImage(NoiseEstimator):
 
     def measure(self, stack: Stack) -> Measurement:
         """Measure every channel, choose one kind of model, and test whether the noise is white."""
-        values = drawn_fields(stack, 2)
+        values = with_gaps(drawn_fields(stack, 2))
         readers = [Reader.of(values[:, c], c) for c in range(values.shape[1])]
         shot_noise = any(reader.has_shot_noise for reader in readers)
         if self.model in ("gaussian", "poisson-gaussian"):
             shot_noise = self.model == "poisson-gaussian"
         readers = [reader.with_spectrum(shot_noise) for reader in readers]
-        if self._is_processed(values, readers, stack.is_color):
-            found, channels = photograph(values, readers, stack.is_color)
-        else:
-            found, channels = self._camera(readers, shot_noise)
+        processed = self._is_processed(values, readers, stack.is_color)
+        curve = photograph(values, readers, stack.is_color) if processed else None
+        found, channels = curve or self._camera(readers, shot_noise)
         verdict, trusted = verdict_of(found, channels, [reader.reading for reader in readers], stack.is_color)
         return Measurement(found.replace(verdict=verdict), trusted, channels)
 
     def _is_processed(self, values: Float, readers: list[Reader], is_color: bool) -> bool:
         """Whether colours share their noise, or it is correlated and on no straight line."""
-        if self.model != "auto" or min(values.shape[-2:]) < 3 * SIDE:
+        if min(values.shape[-2:]) < 3 * SIDE or any(reader.transfer is None for reader in readers):
+            return False
+        if self.model != "auto":
             return self.model == "curve"
         if is_color and shares_noise(values):
             return True
@@ -108,11 +110,16 @@ class FromImage(NoiseEstimator):
 
 def photograph(
     values: Float, readers: list[Reader], is_color: bool
-) -> tuple[NoiseModel, tuple[Channel, ...]]:
-    """Return the noise curve of a processed image (B, C, Y, X), with what neighbours and colours share."""
+) -> tuple[NoiseModel, tuple[Channel, ...]] | None:
+    """Return the noise curve of a processed image (B, C, Y, X), with what neighbours and colours share.
+
+    None where too few blocks are whole.
+    """
     planes = [values[:, c] for c in range(values.shape[1])]
     brightness = [values.mean(axis=1)] * 3 if is_color else planes
     calm = [CalmBlocks.of(plane, bright) for plane, bright in zip(planes, brightness, strict=True)]
+    if not all(one.tells_noise for one in calm):
+        return None
     model = merged([NoiseCurve(tuple(c.means.tolist()), tuple(c.variances.tolist())) for c in calm])
     channels = tuple(
         Channel(reader.survey, Transfer.of_curve(one.means, one.variances), None, reader.spectrum)

@@ -23,6 +23,7 @@ CLASSES = 16
 CALM = 0.2  # of the blocks of a class
 CALMEST = 0.02
 LEAST_CALM = 12
+LEAST_CLASSES = 2
 MOST_UNEVEN = 1.4  # energy around the calm blocks over that around the calmest: more is structure
 QUARTILE = 0.25
 MOST_ABOVE = 1.3  # times the lower quartile of the classes' variances: more is texture that looks like noise
@@ -57,15 +58,20 @@ class CalmBlocks:
         means, energies, around = (np.concatenate(part) for part in zip(*parts, strict=True))
         known = np.flatnonzero(np.isfinite(around) & np.isfinite(energies[:, 0]))
         classes = np.array_split(known[np.argsort(means[known], kind="stable")], CLASSES)
-        rows = []
+        rows: list[tuple[float, Values, float]] = []
         for part in classes:
-            if len(part):
+            if len(part) and not (rows and means[part].mean() <= rows[-1][0]):  # masked or saturated: once
                 order = part[np.argsort(around[part], kind="stable")]
                 calm = order[: max(int(CALM * len(part)), LEAST_CALM)]
                 calmest = order[min(int(CALMEST * len(part)), len(order) - 1)]
                 unevenness = around[calm[-1]] / max(around[calmest], TINY)
                 rows.append((means[part].mean(), energies[calm].mean(axis=0), unevenness))
         return cls(*(np.array([row[i] for row in rows]) for i in range(3)))
+
+    @property
+    def tells_noise(self) -> bool:
+        """Whether there are enough classes for a curve, and any noise in them."""
+        return len(self.means) >= LEAST_CLASSES and bool(self.energies.any())
 
     @property
     def variances(self) -> Values:

@@ -54,8 +54,6 @@ class Reader:
     @classmethod
     def of(cls, planes: Float, index: int) -> Reader:
         """Read one channel, but for its spectrum."""
-        if not np.isfinite(planes).all():
-            planes = np.where(np.isfinite(planes), planes, np.float32(np.nan))
         reading, survey = FlatBlocks().checked(planes, index), Survey.of(planes)
         blocks = Blocks.of(planes, survey) if reading.sigma > 0 and min(planes.shape[-2:]) >= 8 else None
         if blocks is None or not len(blocks):

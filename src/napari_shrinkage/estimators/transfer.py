@@ -26,7 +26,6 @@ FLAT_TILT = 0.9  # of blocks that were chosen for flatness, in white noise
 TEXTURED_TILT = 1.6
 HIGH_SHARE, CORNER_SHARE = 0.13, 0.08  # of the low frequencies of texture that high and highest ones hold
 DOUBT = 0.2  # of the same, its scatter; all three are medians over photographs
-LEAST_LEFT = 0.2
 CUT_OFF = 2.5  # noise std that a class keeps from values at which pixels pile up
 LEAST_CLASSES = 4
 LEAST_LEFT = 0.2
@@ -178,7 +177,8 @@ def fitted_line(points: Transfer, through: tuple[float, float] | None = None) ->
     origin, level = through or (0.0, 0.0)
     design = np.stack([means - origin, np.ones_like(means)], axis=1)[:, : 1 if through else 2]
     target = variances - level
-    floor = max(LEAST_PREDICTED * float(np.median(variances)), float(np.finfo(np.float64).tiny))
+    usual = float(np.median(variances)) or float(variances.mean())
+    floor = max(LEAST_PREDICTED * usual, float(np.finfo(np.float64).tiny))
     predicted, robust = np.maximum(variances, floor), np.ones_like(means)
     solution: Values = np.zeros(design.shape[1])
     for _ in range(ROUNDS):
@@ -202,4 +202,4 @@ def fitted_line(points: Transfer, through: tuple[float, float] | None = None) ->
 def _errors(design: Values, scale: float) -> list[float]:
     """Return the standard errors of a weighted fit whose residuals have the std `scale`."""
     covariance = np.linalg.pinv(design.T @ design)
-    return [float(error) for error in scale * np.sqrt(np.diag(covariance))]
+    return [float(error) for error in scale * np.sqrt(np.maximum(np.diag(covariance), 0))]
