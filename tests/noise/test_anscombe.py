@@ -93,3 +93,19 @@ def test_a_mean_below_no_light_is_not_cut_off():
     estimates = model.inverse(model.forward(dark).mean(axis=1))
     assert estimates.min() < 9
     assert estimates.mean() == pytest.approx(10, abs=0.05)
+
+
+@pytest.mark.parametrize("unit", [1e-22, 1e22])
+def test_the_unit_of_an_image_does_not_matter(unit: float):
+    counts = np.linspace(100, 1000, 50, dtype=np.float32)
+    usual = Anscombe(2.0, 100.0, 3.0)
+    scaled = Anscombe(2 * unit, 100 * unit, 3 * unit)
+    values = counts * np.float32(unit)
+    np.testing.assert_allclose(scaled.forward(values), usual.forward(counts), rtol=1e-5)
+    np.testing.assert_allclose(scaled.std(values) / unit, usual.std(counts), rtol=1e-5)
+
+
+def test_a_single_number_is_stabilised_too():
+    assert Anscombe(2.0, 100.0, 3.0).forward(np.asarray(120.0)) == pytest.approx(
+        2 * (10 + 3 / 8 + 2.25) ** 0.5
+    )

@@ -61,12 +61,11 @@ class Anscombe(Stabiliser):
 
     def forward(self, x: Array) -> Array:
         """Return D of counts."""
-        shift = 0.375 * self.gain**2 + self.read_std**2 - self.gain * self.offset
-        z = x * np.float32(self.gain) if x.dtype == np.float32 else x * self.gain
-        z += z.dtype.type(shift)
+        z: Array = np.asarray(x * np.float32(1 / self.gain) if x.dtype == np.float32 else x / self.gain)
+        z += z.dtype.type(0.375 + self._noise**2 - self.offset / self.gain)
         np.maximum(z, 0, out=z)
         np.sqrt(z, out=z)
-        z *= z.dtype.type(2 / self.gain)
+        z *= z.dtype.type(2)
         return z
 
     def inverse(self, z: Array) -> Array:
@@ -83,7 +82,8 @@ class Anscombe(Stabiliser):
 
     def std(self, mean: Array) -> Array:
         """Return sqrt(gain (mean - offset) + read_std**2); below the offset the read noise."""
-        return np.sqrt(self.gain * np.maximum(mean - self.offset, 0) + self.read_std**2)
+        signal = np.maximum(mean - self.offset, 0)
+        return np.asarray(math.sqrt(self.gain) * np.sqrt(signal + self.gain * self._noise**2))
 
     @property
     def _noise(self) -> float:
