@@ -87,6 +87,13 @@ def test_a_paragraph_names_methods_noise_grid_versions_and_references(tmp_path):
     assert "given" in methods_paragraph(record(tmp_path, noise=ns.Gaussian(5.0)))
 
 
+def test_a_large_autocorrelation_is_counted_not_written_out(tmp_path):
+    large = ns.Autocorrelation.from_kernel(np.ones((8, 8)))
+    text = methods_paragraph(record(tmp_path, noise=ns.Gaussian(5.0, large)))
+    assert "225 numbers" in text
+    assert len(text) < 2000
+
+
 def test_every_citation_is_listed_once_and_cited(tmp_path):
     made = record(tmp_path)
     paragraph, _, listed = methods_paragraph(made).partition("\n\n")

@@ -18,6 +18,7 @@ from .recipe import Plan, Record
 from .stack import SPATIAL
 
 SIGNIFICANT = 4
+MOST_NUMBERS = 25  # of a table that is written out
 
 __all__ = ["as_python", "methods_paragraph", "references_of", "summary_lines"]
 
@@ -128,9 +129,16 @@ def _words(item: object) -> str:
             return f"{item:.{SIGNIFICANT}g}"
         case Mapping():
             return f"for {len(item)} bands"
+        case tuple() if (count := _count(item)) > MOST_NUMBERS:
+            return f"{count} numbers"
         case tuple():
             return " / ".join(_words(part) for part in item)
     return str(item)
+
+
+def _count(item: object) -> int:
+    """Return how many values a nested tuple holds."""
+    return sum(_count(part) for part in item) if isinstance(item, tuple) else 1
 
 
 def _references(cls: type) -> list[str]:
