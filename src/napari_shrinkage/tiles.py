@@ -141,7 +141,8 @@ def with_brightness_of(values: Float, restored: Float) -> Float:
     """Return a restored field (C, *spatial) with the local means of the values that it was made from.
 
     What smoothing takes from a curved scale it does not give back: the mean of roots is below the root of the
-    mean. So what is left between the two over windows of 15 x 15 pixels, taken twice, is put back.
+    mean. So what is left between the two over windows of 15 x 15 pixels, taken twice, is put back. Where the
+    sensor cuts values off, that is the mean of the values as they were cut off, not of the light.
     """
     from scipy.ndimage import uniform_filter
 
