@@ -52,12 +52,17 @@ class Editor(QWidget):
 
 
 def narrow_combo() -> QComboBox:
-    """Return a combo box that takes the width it is given, not that of its longest item."""
+    """Return a combo box that takes the width it is given."""
     combo = QComboBox()
+    make_narrow(combo)
+    return combo
+
+
+def make_narrow(combo: QComboBox) -> None:
+    """Let a combo box take the width it is given, not that of its longest item."""
     combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     combo.setMinimumContentsLength(8)
     combo.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return combo
 
 
 def row_label(text: str) -> QLabel:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QWidget
 from superqt.utils import signals_blocked
+
+from .editor import make_narrow
 
 
 class LayerCombo(QComboBox):
@@ -35,9 +37,7 @@ class LayerCombo(QComboBox):
         super().__init__(parent)
         self._viewer, self._fits, self._none = viewer, fits, none
         self._chosen: Any = None
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        make_narrow(self)
         self.currentIndexChanged.connect(self._take)
         for event in self._events():
             event.connect(self.refill)

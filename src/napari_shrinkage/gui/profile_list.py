@@ -10,9 +10,10 @@ import warnings
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QFocusEvent
-from qtpy.QtWidgets import QComboBox, QInputDialog, QMessageBox, QSizePolicy, QWidget
+from qtpy.QtWidgets import QComboBox, QInputDialog, QMessageBox, QWidget
 
 from ..camera_profiles import Profile, profiles
+from .editor import make_narrow
 
 
 class FreshCombo(QComboBox):
@@ -22,9 +23,7 @@ class FreshCombo(QComboBox):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        make_narrow(self)
 
     def showPopup(self) -> None:
         """Open the list."""
