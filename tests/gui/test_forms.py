@@ -25,7 +25,9 @@ WITHOUT_DEFAULTS = {
     "gaussian": Gaussian((1.5, 2.0)),
     "poisson-gaussian": PoissonGaussian((2.5, 3.0), 100.0, (1.0, 2.0)),
     "noise-curve": NoiseCurve((0.0, 100.0), (4.0, 9.0)),
-    "calibrated-camera": CalibratedCamera(path="maps.npz", checksum="5f", gain=2.5, offset=100.0, read_std=1.5),
+    "calibrated-camera": CalibratedCamera(
+        path="maps.npz", checksum="5f", gain=2.5, offset=100.0, read_std=1.5
+    ),
 }
 MEASURED = ("autocorrelation", "color-noise")  # never typed
 
