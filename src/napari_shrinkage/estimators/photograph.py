@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..color import OPPONENT
+from ..color import to_opponent
 from ..noise import Autocorrelation, ColorNoise
 from ..stack import Float
 from .blocks import Blocks
@@ -102,7 +102,7 @@ def shares_noise(values: Float) -> bool:
 
     Sensor noise is independent in the three colours, so that luminance and chrominance have equally much.
     """
-    opponent = np.einsum("ij,bj...->bi...", OPPONENT, values)
+    opponent = np.stack([to_opponent(field) for field in values])
     variances = []
     for channel in range(3):
         planes = opponent[:, channel]
@@ -113,7 +113,7 @@ def shares_noise(values: Float) -> bool:
 
 def color_noise(planes: Float, brightness: Float) -> ColorNoise:
     """Return the noise of luminance and chrominance of stabilised colours (B, 3, Y, X)."""
-    opponent = np.einsum("ij,bj...->bi...", OPPONENT, planes)
+    opponent = np.stack([to_opponent(field) for field in planes])
     found = [CalmBlocks.of(opponent[:, channel], brightness).covariance() for channel in range(3)]
     return ColorNoise(
         stds=tuple(max(variance, TINY) ** 0.5 for variance, _ in found),

@@ -156,15 +156,13 @@ def flattest_of(part: Blocks) -> Blocks:
     return flat if len(flat) >= least else part.flatter(least)
 
 
-def fitted_line(points: Transfer, through: tuple[float, float] | None = None) -> Line:
+def fitted_line(points: Transfer) -> Line:
     """Fit a robust line: Huber's weights on relative residuals, each point weighing by its prediction.
 
     Parameters
     ----------
     points : Transfer
         At least one class.
-    through : (float, float), optional
-        A mean and a variance that the line must pass, such as a known offset and read noise.
 
     References
     ----------
@@ -172,30 +170,25 @@ def fitted_line(points: Transfer, through: tuple[float, float] | None = None) ->
     doi:10.1214/aoms/1177703732.
     """
     means, variances = points.means, points.variances
-    if len(points) < 2 and through is None:
+    if len(points) < 2:
         return Line(0.0, float(variances.mean()), 0.0, float(variances.mean()), 0.0)
-    origin, level = through or (0.0, 0.0)
-    design = np.stack([means - origin, np.ones_like(means)], axis=1)[:, : 1 if through else 2]
-    target = variances - level
+    design = np.stack([means, np.ones_like(means)], axis=1)
     usual = float(np.median(variances)) or float(variances.mean())
     floor = max(LEAST_PREDICTED * usual, float(np.finfo(np.float64).tiny))
     predicted, robust = np.maximum(variances, floor), np.ones_like(means)
-    solution: Values = np.zeros(design.shape[1])
+    solution: Values = np.zeros(2)
     for _ in range(ROUNDS):
         root = np.sqrt(robust * points.weights) / predicted
         solution = np.asarray(
-            np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0], np.float64
+            np.linalg.lstsq(design * root[:, None], variances * root, rcond=None)[0], np.float64
         )
-        predicted = np.maximum(design @ solution + level, floor)
-        residuals = np.sqrt(points.weights) * (target - design @ solution) / predicted
+        predicted = np.maximum(design @ solution, floor)
+        residuals = np.sqrt(points.weights) * (variances - design @ solution) / predicted
         scale = max(float(np.median(np.abs(residuals))) / 0.6745, 1e-9)
         robust = np.minimum(1, HUBER * scale / np.maximum(np.abs(residuals), 1e-9))
         robust = np.where(residuals > 0, robust**ABOVE, robust)
     errors = _errors(design * root[:, None], max(scale, 2**0.5))
     deviation = float(np.median(np.abs(variances / predicted - 1)))
-    if through is not None:
-        slope = float(solution[0])
-        return Line(slope, level - slope * origin, errors[0], errors[0] * abs(origin), deviation)
     return Line(float(solution[0]), float(solution[1]), errors[0], errors[1], deviation)
 
 
