@@ -14,6 +14,10 @@ from .comparing import Candidate, Comparison, comparing
 from .engine import drain, resolve, restored
 from .estimators import FromImage, NoiseEstimator, estimated_noise
 from .estimators.from_image import MODELS, Kind
+from .fitting import fitting
+from .fitting.fit import ITERATIONS
+from .losses import Loss
+from .methods import members
 from .noise import Gaussian, NoiseModel
 from .recipe import Plan, Recipe
 from .restorers import named
@@ -176,6 +180,87 @@ def compare(
     stack = stack_of(image, axes)
     truth = None if reference is None else stack_of(reference, stack.axes)
     return drain(comparing(stack, methods, truth, noise, device, threads, seed))
+
+
+def fit(
+    image: Any,
+    method: str | Restorer = "wavelet",
+    loss: str | Loss | None = None,
+    target: Any = None,
+    noise: NoiseModel | float | None = None,
+    axes: str | None = None,
+    iterations: int = ITERATIONS,
+    device: str = "auto",
+) -> Restorer:
+    """Fit the thresholds or weights of a method to an image, with a clean target or without one.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        The noisy image; all its planes take part.
+    method : str or Restorer
+        A `Shrinkage`, whose thresholds are fitted, or a `Let`, whose weights are; "wavelet" and "let" name
+        them. A `Ratio`, `RatioPerLevel` or `Profile` keeps its kind; every other threshold becomes one for
+        each band and channel. A smooth hard rule (`TanhHard`) gets steeper on the way and ends as `Hard`.
+    loss : str or Loss, optional
+        "sure", "poisson-gaussian-sure", "noise2self", "supervised", "noise2noise", or a value of `losses`.
+        None is "sure" without a target and "supervised" with one.
+    target : array_like or napari Image layer, optional
+        On the same pixels: the clean image for "supervised", a second noisy one for "noise2noise".
+    noise, axes
+        As for `restore`.
+    iterations : int
+        Steps of a descent; closed forms need none.
+    device : str
+        Where a descent runs.
+
+    Returns
+    -------
+    Shrinkage or Let
+        With its fitted numbers, in multiples of the noise: `restore(other, fitted)` applies them to any image
+        of the same kind, and a `TransferWarning` says when its noise is another.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the method has nothing to fit, or the target is missing or covers other pixels; the message says
+        what would fit.
+
+    Notes
+    -----
+    On an orthonormal transform (`Wavelet` with an orthogonal wavelet, `SlidingDCT` of disjoint blocks) with
+    the soft rule the loss is a sum over bands, and each threshold is solved exactly. Elsewhere thresholds
+    descend along the gradient through the whole transform, on about 131000 pixels of each channel.
+
+    References
+    ----------
+    The idea of learning soft thresholds by backpropagation is that of 000_acfeeb3eb12c2365.txt.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> noisy = 100 + 5 * np.random.default_rng(0).standard_normal((64, 64))
+    >>> fitted = ns.fit(noisy, ns.Shrinkage(transform=ns.Wavelet(levels=2)), noise=5)
+    >>> sorted(fitted.threshold.values)
+    ['1/ad', '1/da', '1/dd', '2/ad', '2/da', '2/dd']
+    """
+    step = recipe_of(method, noise).steps[0]
+    stack = stack_of(image, axes)
+    aim = None if target is None else stack_of(target, stack.axes)
+    chosen = loss_of(loss, aim is not None)
+    return drain(fitting(step, stack, chosen, aim, iterations, device)).restorer
+
+
+def loss_of(loss: str | Loss | None, has_target: bool) -> Loss:
+    """Return the loss of a name; None is supervised where there is a target, else SURE."""
+    if isinstance(loss, Loss):
+        return loss
+    name = loss or ("supervised" if has_target else "sure")
+    known = members(Loss)
+    if name not in known:
+        raise ValueError(f"loss={loss!r}: expected one of {', '.join(known)}, or a value such as Sure().")
+    return cast(Loss, known[name]())
 
 
 def trust_report(

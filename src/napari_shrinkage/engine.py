@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+import warnings
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -18,13 +19,17 @@ import numpy as np
 
 from .devices import available_cores, chosen_device
 from .estimators import estimated_noise
+from .noise import NoiseModel
 from .recipe import Plan, Recipe, Record, Step
-from .sample import DeferredSample, drawn_fields, drawn_windows
-from .stack import Float, Stack
-from .tiles import filled, lazily_restored, mixes_color, restore_region, to_noise_units
+from .restorers.base import Restorer
+from .restorers.fitted import TransferWarning, is_fitted, transfer_doubt
+from .sample import DeferredSample, drawn_fields
+from .stack import Stack
+from .tiles import drawn_in_noise_units, lazily_restored, mixes_color, restore_region
 from .windows import Region, checked_region, whole, windows, within
 
 DIGEST_BYTES = 2**28
+TYPICAL_PIXELS = 2**20  # from which the mean brightness is taken
 T = TypeVar("T")
 
 
@@ -88,19 +93,16 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
     noise = (step.noise or estimated_noise(stack)).for_channels(stack.channels)
     color = mixes_color(step.restorer, stack)
 
-    def draw() -> Float:
-        fields = []
-        for values, window in drawn_windows(stack, ndim):
-            whole = values if np.isfinite(values).all() else filled(values, ndim)
-            even = noise.corrected(whole, [np.arange(part.start, part.stop) for part in window])
-            fields.append(to_noise_units(even, noise, color))
-        return np.stack(fields)
-
     sample = DeferredSample(
-        draw, stack.field_shape(ndim), stack.field_spacing(ndim), noise.correlations(color)
+        lambda: drawn_in_noise_units(stack, noise, ndim, color),
+        stack.field_shape(ndim),
+        stack.field_spacing(ndim),
+        noise.correlations(color),
     )
     restorer = step.restorer.resolve(sample)
     place, reason = chosen_device(device, restorer.is_fused)
+    if doubt := _transfer_doubt(restorer, noise, stack):
+        warnings.warn(doubt, TransferWarning, stacklevel=2)
     return Plan(restorer, noise, place, reason, threads or available_cores())
 
 
@@ -212,12 +214,20 @@ def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Gene
 
 def _notes(plans: tuple[Plan, ...], stack: Stack) -> tuple[str, ...]:
     notes = []
+    notes += [doubt for plan in plans if (doubt := _transfer_doubt(plan.restorer, plan.noise, stack))]
     if any(plan.noise.silent() for plan in plans):
         notes.append("Where the noise is zero the values are unchanged.")
     holes = 0 if stack.is_lazy else _not_finite(stack.array)
     if holes:
         notes.append(f"{holes} values that are not finite were filled from their neighbours and put back.")
     return tuple(notes)
+
+
+def _transfer_doubt(restorer: Restorer, noise: NoiseModel, stack: Stack) -> str:
+    """Say if a restorer's numbers were fitted under other noise, else ""."""
+    if not is_fitted(restorer):
+        return ""
+    return transfer_doubt(restorer, noise, drawn_fields(stack, restorer.spatial_ndim, TYPICAL_PIXELS))
 
 
 def _not_finite(array: Any) -> int:

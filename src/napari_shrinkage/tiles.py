@@ -7,16 +7,18 @@ by `Geometry.indices`.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .color import to_opponent, to_rgb
 from .geometry import taken
 from .noise import NoiseModel
+from .noise.units import from_noise_units, to_noise_units
 from .recipe import BRIGHTNESS_SIDE, Plan
 from .restorers.base import Apply, Restorer
+from .sample import drawn_windows
 from .stack import Array, Float, Stack
 from .windows import (
     Region,
@@ -72,22 +74,17 @@ def lazily_restored(plan: Plan, stack: Stack) -> Any:
     return da.block(parts.tolist())
 
 
-def to_noise_units(values: Float, noise: NoiseModel, color: bool) -> Float:
-    """Return a field (C, *spatial) scaled to noise of variance 1, colour as opponent channels."""
-    z = noise.forward(values).astype(np.float32, copy=False)
-    return to_opponent(z) / _opponent_stds(noise, z.ndim) if color else z
+def drawn_in_noise_units(stack: Stack, noise: NoiseModel, ndim: int, color: bool) -> Float:
+    """Return fields (B, C, *spatial) of a stack, or windows of them, in units of the noise."""
+    drawn = drawn_in_counts(stack, noise, ndim)
+    return np.stack([to_noise_units(field, noise, color) for field in drawn])
 
 
-def from_noise_units(z: Float, noise: NoiseModel, color: bool) -> Float:
-    """Return restored values in the units of the image; inverts `to_noise_units`, unbiased."""
-    rgb = to_rgb(z * _opponent_stds(noise, z.ndim)) if color else z
-    restored: Float = noise.inverse(rgb).astype(np.float32, copy=False)
-    return restored
-
-
-def _opponent_stds(noise: NoiseModel, ndim: int) -> Float:
-    stds = (1.0, 1.0, 1.0) if noise.color is None else noise.color.stds
-    return np.asarray(stds, np.float32).reshape(-1, *(1,) * (ndim - 1))
+def drawn_in_counts(stack: Stack, noise: NoiseModel, ndim: int) -> Iterator[Float]:
+    """Yield the same fields in the units of the image, holes filled and uneven pixels evened out."""
+    for values, window in drawn_windows(stack, ndim):
+        whole = values if np.isfinite(values).all() else filled(values, ndim)
+        yield noise.corrected(whole, [np.arange(part.start, part.stop) for part in window])
 
 
 def restored_field(noise: NoiseModel, apply: Apply, values: Float) -> Float:

@@ -8,6 +8,7 @@ and synthesis.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Self
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..transforms.base import Band, Coefficients
 from ..transforms.multiresolution import Multiresolution
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
+from .fitted import Fitted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,6 +51,8 @@ class Let(Restorer):
         A transform with an orthogonal wavelet; stationary Haar is the measured best.
     weights : dict of tuple
         Per band and channel the two weights a1, a2, flat; None solves them from the noisy data.
+    fitted : Fitted
+        What the weights were fitted to, if they were.
 
     References
     ----------
@@ -57,6 +61,7 @@ class Let(Restorer):
 
     transform: Multiresolution = StationaryWavelet(wavelet="haar")
     weights: Annotated[dict[str, tuple[float, ...]] | None, HIDDEN] = None
+    fitted: Annotated[Fitted | None, HIDDEN] = None
 
     @property
     def spatial_ndim(self) -> int:
@@ -74,14 +79,30 @@ class Let(Restorer):
         if self.weights is not None:
             return self.replace(transform=transform)
         part = sample.part(SOLVE_PIXELS)
-        per_channel = [
-            solved_weights(transform, part.tensor()[:, [c]], part.correlation_of(c))
-            for c in range(part.channels)
+        resolved = self.replace(transform=transform)
+        return resolved.solved(part.tensor(), [part.correlation_of(c) for c in range(part.channels)])
+
+    def solved(
+        self,
+        noisy: Tensor,
+        correlations: Sequence[Autocorrelation | None],
+        target: Tensor | None = None,
+    ) -> Self:
+        """Return the method, its transform resolved, with the weights of least error for every channel.
+
+        Parameters
+        ----------
+        noisy, target : Tensor, (B, C, *spatial)
+            Fields in units of the noise. The target is clean, or has noise of its own; without one Stein's
+            unbiased estimate of the error is made small.
+        correlations : sequence of Autocorrelation or None
+            Of the noise of each channel.
+        """
+        each = [
+            solved_weights(self.transform, noisy[:, [c]], one, None if target is None else target[:, [c]])
+            for c, one in enumerate(correlations)
         ]
-        keys = per_channel[0]
-        return self.replace(
-            transform=transform, weights={key: sum((w[key] for w in per_channel), ()) for key in keys}
-        )
+        return self.replace(weights={key: sum((w[key] for w in each), ()) for key in each[0]})
 
     def channel(self, index: int) -> Self:
         """Return the restorer of one channel alone, with its weights."""
@@ -120,14 +141,18 @@ def expansion_slopes(c: Tensor, gain: float) -> tuple[Tensor, Tensor]:
 
 
 def solved_weights(
-    transform: Multiresolution, z: Tensor, correlation: Autocorrelation | None
+    transform: Multiresolution,
+    z: Tensor,
+    correlation: Autocorrelation | None,
+    target: Tensor | None = None,
 ) -> dict[str, tuple[float, ...]]:
-    """Solve the weights of one channel (B, 1, *spatial) by Stein's unbiased risk in the image domain.
+    """Solve the weights of one channel (B, 1, *spatial) in the image domain: for a target, or without one.
 
     With F_k the image of elementary function k, and r what the coarse band alone leaves of the image, the
     weights solve (F_k . F_l) a = F_k . r - d_k. The divergence d_k is the sum of the function's slopes times
     the noise variance of its coefficients: synthesis is the adjoint of analysis, so a coefficient and its own
-    part of the image share their noise.
+    part of the image share their noise. With a target, r is what the coarse band leaves of it, and there is
+    no d_k.
     """
     import torch
 
@@ -138,12 +163,16 @@ def solved_weights(
         gain = gains[band.key]
         for values in expansion(band.data, gain):
             images.append(_image_of(transform, band, values, coefficients.shape).flatten())
-        divergences += [inside * gain**2 * s.double().sum() for s in expansion_slopes(band.data, gain)]
+        slopes = expansion_slopes(band.data, gain) if target is None else ()
+        divergences += [inside * gain**2 * slope.double().sum() for slope in slopes]
     coarse = coefficients.bands[-1]
-    remainder = (z - _image_of(transform, coarse, coarse.data, coefficients.shape)).flatten()
-    products = _inner_products(torch.stack([*images, remainder]))
-    gram, target = products[:-1, :-1], products[:-1, -1] - torch.stack(divergences)
-    solution = _least_risk(gram.numpy(), target.numpy())
+    smooth = _image_of(transform, coarse, coarse.data, coefficients.shape)
+    remainder = (z if target is None else target) - smooth
+    products = _inner_products(torch.stack([*images, remainder.flatten()]))
+    gram, aim = products[:-1, :-1], products[:-1, -1]
+    if target is None:
+        aim = aim - torch.stack(divergences)
+    solution = _least_risk(gram.numpy(), aim.numpy())
     keys = [band.key for band in coefficients.details()]
     return {key: (solution[2 * i], solution[2 * i + 1]) for i, key in enumerate(keys)}
 

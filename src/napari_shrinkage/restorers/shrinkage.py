@@ -14,7 +14,7 @@ import annotated_types as at
 import numpy as np
 
 from ..geometry import Geometry
-from ..methods import ADVANCED, method
+from ..methods import ADVANCED, HIDDEN, method
 from ..rules import Hard, ShrinkageRule, Soft
 from ..stack import Float
 from ..thresholds import Bayes, ThresholdSelector, per_channel
@@ -22,6 +22,7 @@ from ..transforms.base import Band, Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Apply, Restorer, on_device, through
+from .fitted import Fitted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -51,6 +52,8 @@ class Shrinkage(Restorer):
     weights : {"sparsity", "uniform"}
         How overlapping patches of a block transform are averaged: by 1 / (number of coefficients kept), or
         equally.
+    fitted : Fitted
+        What the thresholds were fitted to, if they were.
 
     References
     ----------
@@ -65,6 +68,7 @@ class Shrinkage(Restorer):
     threshold: ThresholdSelector = Bayes()
     spins: Annotated[int, at.Ge(1), at.Le(32), ADVANCED] = 1
     weights: Annotated[Weights, ADVANCED] = "sparsity"
+    fitted: Annotated[Fitted | None, HIDDEN] = None
 
     @property
     def spatial_ndim(self) -> int:

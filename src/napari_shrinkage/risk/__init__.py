@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .estimate import RiskEstimate, combined, variance_of_sum
 from .fields import local_mean, noise_field
-from .self_consistency import self_consistency
+from .self_consistency import neighbour_mean, self_consistency
 from .trial import PAIRS, Restore, Trial
 from .unbiased import coupled_risk, coupled_work, divergence_risk, divergence_work
 
@@ -24,6 +24,7 @@ __all__ = [
     "divergence_risk",
     "divergence_work",
     "local_mean",
+    "neighbour_mean",
     "noise_field",
     "self_consistency",
     "variance_of_sum",

@@ -56,7 +56,7 @@ def self_consistency(
     image = np.asarray(image, np.float32)
     known = np.isfinite(image) if mask is None else np.asarray(mask, bool) & np.isfinite(image)
     spatial = image.shape[image.ndim - ndim :]
-    around = _neighbour_mean(image, ndim)
+    around = neighbour_mean(image, ndim)
     errors, hidden_pixels = np.zeros(image.shape), np.zeros(image.shape, bool)
     chosen = np.unique(np.linspace(0, step**ndim, phases, endpoint=False).astype(int))
     for phase in chosen:
@@ -73,7 +73,7 @@ def self_consistency(
     return RiskEstimate(total(errors, hidden_pixels) / pixels, spread / pixels, len(chosen), pixels)
 
 
-def _neighbour_mean(image: Array, ndim: int) -> Array:
+def neighbour_mean(image: Array, ndim: int) -> Array:
     """Return the mean of the nearest neighbours of every pixel, itself left out."""
     from scipy.ndimage import convolve, generate_binary_structure
 

@@ -1,0 +1,12 @@
+"""Fitting the numbers of a method to an image, with a target or without: thresholds and weights that learn.
+
+Convention: a fit is a generator of `FitProgress`, each with the method as fitted so far; the fitted method is
+an ordinary method value, whose numbers stand in the record and apply to other images.
+"""
+
+from __future__ import annotations
+
+from .fit import fitting
+from .progress import Fit, FitProgress
+
+__all__ = ["Fit", "FitProgress", "fitting"]

@@ -1,0 +1,87 @@
+"""What a fit looks at: the same pixels of a noisy stack and of its target, in units of the noise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..color import to_opponent
+from ..devices import chosen_device
+from ..losses import Example
+from ..noise import Gaussian, NoiseModel
+from ..noise.units import opponent_stds, to_noise_units
+from ..restorers.base import Restorer
+from ..sample import Sample
+from ..stack import Float, Stack
+from ..tiles import drawn_in_counts, mixes_color
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KNOTS = 4096
+
+
+def example_of(
+    stack: Stack, target: Stack | None, noise: NoiseModel, restorer: Restorer, clean: bool
+) -> Example:
+    """Return the fields of a stack, at most 16 million pixels per channel, with those of its target.
+
+    Parameters
+    ----------
+    stack : Stack
+        The noisy image.
+    target : Stack or None
+        On the same grid.
+    noise : NoiseModel
+        One value per channel.
+    restorer : Restorer
+        Says which axes are restored together, and whether colours are.
+    clean : bool
+        Whether the target has no noise: then it stands for means, which a curved scale takes elsewhere than
+        noisy values.
+    """
+    import torch
+
+    ndim, color = restorer.spatial_ndim, mixes_color(restorer, stack)
+    counts = np.stack(list(drawn_in_counts(stack, noise, ndim)))
+    noisy = np.stack([to_noise_units(field, noise, color) for field in counts])
+    aim = None
+    if target is not None:
+        scaled = means_to_noise_units if clean else to_noise_units
+        fields = drawn_in_counts(target, noise, ndim)
+        aim = torch.from_numpy(np.stack([scaled(field, noise, color) for field in fields]))
+    return Example(torch.from_numpy(noisy), aim, noise, noise.correlations(color), color, counts)
+
+
+def part_of(example: Example, pixels: int, spacing: tuple[float, ...], device: str) -> Example:
+    """Return about `pixels` per channel of an example at most, the windows of `Sample.part`, on a device."""
+    import torch
+
+    place = chosen_device(device, has_kernel=False)[0]
+
+    def cut(values: Float) -> Float:
+        return Sample(values, example.shape, spacing).part(pixels).values
+
+    def moved(values: Tensor) -> Tensor:
+        return torch.from_numpy(cut(values.numpy())).to(place)
+
+    return replace(
+        example,
+        noisy=moved(example.noisy),
+        target=None if example.target is None else moved(example.target),
+        counts=cut(example.counts),
+    )
+
+
+def means_to_noise_units(field: Float, noise: NoiseModel, color: bool) -> Float:
+    """Return the field that `from_noise_units` takes to these mean values."""
+    if isinstance(noise, Gaussian):
+        return to_noise_units(field, noise, color)
+    stabilised = noise.forward(field)
+    knots = np.linspace(stabilised.min() - 2, stabilised.max() + 2, KNOTS, dtype=np.float32)
+    table = noise.inverse(np.broadcast_to(knots, (len(field), 1, KNOTS)).copy()).reshape(len(field), KNOTS)
+    each = [np.interp(x, means, knots) for x, means in zip(field, table, strict=True)]
+    z = np.stack(each).astype(np.float32)
+    return to_opponent(z) / opponent_stds(noise, z.ndim) if color else z

@@ -1,0 +1,165 @@
+"""The fit: from a method and an image to the method with its numbers made to suit the image.
+
+Convention: the noise is known or estimated once, everything else happens in its units. Thresholds of an
+orthonormal transform with the soft rule are solved band by band, exactly; other thresholds descend along the
+gradient; linear weights have a closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from ..engine import resolve
+from ..losses import Example, Loss, Objective, Supervised
+from ..recipe import Step
+from ..restorers import Let, Restorer, Shrinkage
+from ..restorers.fitted import Fitted, typical_noise
+from ..stack import Stack
+from .descent import descended, restoring
+from .exact import exact_thresholds, is_separable
+from .example import example_of, part_of
+from .progress import Fit, FitProgress, Work
+
+ITERATIONS = 30
+DESCENT_PIXELS = 2**17  # per channel, through which a gradient is sent
+WEIGHT_PIXELS = 2**20  # per channel, on which linear weights are solved
+
+
+def fitting(
+    step: Step,
+    stack: Stack,
+    loss: Loss,
+    target: Stack | None = None,
+    iterations: int = ITERATIONS,
+    device: str = "auto",
+) -> Generator[FitProgress, None, Fit]:
+    """Fit a method's numbers, yielding them as they get better; closing the generator cancels.
+
+    Parameters
+    ----------
+    step : Step
+        A `Shrinkage` or a `Let`, and the noise; None estimates it.
+    stack : Stack
+        The noisy image; all its planes take part.
+    loss : Loss
+        What to make small.
+    target : Stack, optional
+        On the same grid; the loss says what it must be.
+    iterations : int
+        Steps of a descent. A solution in closed form takes one for each channel.
+    device : str
+        Where a descent runs.
+
+    Yields
+    ------
+    FitProgress
+        With the loss and the method so far.
+
+    Returns
+    -------
+    Fit
+        The value of the generator (`engine.drain` returns it).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the method has nothing to fit, or the target does not suit the image or the loss.
+    """
+    _check(step.restorer, loss)
+    _check_target(stack, loss, target)
+    yield FitProgress(0, 1, "deciding from the data")
+    plan = resolve(step, stack, "cpu")
+    if plan.noise.silent():
+        raise ValueError("a channel has no noise, so there is nothing to fit; leave that channel out.")
+    everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(loss, Supervised))
+    part = part_of(everything, DESCENT_PIXELS, stack.field_spacing(plan.spatial_ndim), device)
+    objective = loss.objective(part)
+    before = _risk(objective, plan.restorer, part)
+    yield FitProgress(0, 1, "starting", before, plan.restorer)
+    risks = [before]
+    work = _work(plan.restorer, loss, everything, part, objective, iterations)
+    fitted = yield from _watched(work, risks)
+    after = _risk(objective, fitted, part)
+    note = Fitted(
+        loss=loss.name,
+        noise_std=typical_noise(plan.noise, everything.counts),
+        before=before,
+        after=after,
+        pixels=everything.noisy[:, 0].numel(),
+    )
+    return Fit(Step(fitted.replace(fitted=note), plan.noise), (*risks, after))
+
+
+def _work(
+    restorer: Restorer, loss: Loss, everything: Example, part: Example, objective: Objective, iterations: int
+) -> Work:
+    """Return the work that suits a method: a closed form where there is one, else a descent."""
+    if isinstance(restorer, Let):
+        return _weights(restorer, everything)
+    assert isinstance(restorer, Shrinkage)
+    if is_separable(restorer, loss):
+        return exact_thresholds(restorer, everything, loss)
+    return descended(restorer, part, objective, iterations)
+
+
+def _weights(restorer: Let, example: Example) -> Work:
+    part = part_of(example, WEIGHT_PIXELS, (1.0,) * len(example.shape), "cpu")
+    yield FitProgress(0, 1, "solving for the weights")
+    correlations = [part.correlation_of(channel) for channel in range(part.noisy.shape[1])]
+    return restorer.solved(part.noisy, correlations, part.target)
+
+
+def _watched(work: Work, risks: list[float]) -> Work:
+    """Hand on the progress of a fit, and keep its losses."""
+    while True:
+        try:
+            progress = next(work)
+        except StopIteration as end:
+            fitted: Restorer = end.value
+            return fitted
+        if progress.risk is not None:
+            risks.append(progress.risk)
+        yield progress
+
+
+def _risk(objective: Objective, restorer: Restorer, example: Example) -> float:
+    import torch
+
+    with torch.no_grad():
+        return float(objective(restoring(restorer, example)))
+
+
+def _check(restorer: Restorer, loss: Loss) -> None:
+    if not isinstance(restorer, Shrinkage | Let):
+        raise TypeError(
+            f"{type(restorer).__name__} has no numbers to fit; give a Shrinkage, whose thresholds are "
+            "fitted, or a Let, whose weights are."
+        )
+    if isinstance(restorer, Let) and not loss.separable:
+        raise ValueError(
+            f"the weights of SURE-LET are solved for Sure, Supervised or Noise2Noise, not for {loss.title}; "
+            "use one of these."
+        )
+    if isinstance(restorer, Shrinkage) and not restorer.rule.differentiable:
+        raise ValueError(
+            f"the rule {type(restorer.rule).__name__} jumps at its threshold, so no gradient leads to a "
+            "better one. Fit with TanhHard: it gets steeper on the way and ends as the Hard rule."
+        )
+
+
+def _check_target(stack: Stack, loss: Loss, target: Stack | None) -> None:
+    if target is None and loss.needs_target:
+        raise ValueError(
+            f"the loss {loss.title} needs a target, {loss.target_words}; give target=..., or use a "
+            "loss that needs none (Sure, PoissonGaussianSure, Noise2Self)."
+        )
+    if target is not None and not loss.needs_target:
+        raise ValueError(
+            f"the loss {loss.title} looks at the noisy image alone, and a target was given. Leave it "
+            "out, or use Supervised (a clean target) or Noise2Noise (a second noisy image)."
+        )
+    if target is not None and (target.shape, target.axes) != (stack.shape, stack.axes):
+        raise ValueError(
+            f"the target has shape {target.shape} (axes {target.axes}), the image {stack.shape} (axes "
+            f"{stack.axes}); give one that covers the same pixels."
+        )

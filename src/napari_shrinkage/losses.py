@@ -1,0 +1,338 @@
+"""What a fit makes small: an error against a target, or an estimate of the error that needs no target.
+
+Convention: fields are in units of the noise, (B, C, *spatial), and a loss is the mean squared error there: 1
+is what the noisy image has, 0 is perfect. Estimates of it may fall below zero.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import annotated_types as at
+import numpy as np
+
+from .color import OPPONENT
+from .methods import ADVANCED, Method, method
+from .noise import Autocorrelation, NoiseModel
+from .noise.units import opponent_stds, to_noise_units
+from .risk import Trial, neighbour_mean, noise_field
+from .risk_curves import RiskCurve, soft_risk, soft_stein_risk
+from .stack import Array, Float
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Restore = Callable[["Tensor"], "Tensor"]
+Objective = Callable[[Restore], "Tensor"]
+
+ALPHA = 0.05  # of a probe's variance in the noise's; weaker ones show too few coefficients near a threshold
+KNOTS = 4096
+STREAM = 0xF17  # of chance, so that no probe repeats noise that was simulated from the same seed
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """What a fit looks at.
+
+    Parameters
+    ----------
+    noisy : Tensor, (B, C, *spatial)
+        Fields in units of the noise.
+    target : Tensor or None, (B, C, *spatial)
+        The clean image or a second noisy one, in the same units.
+    noise : NoiseModel
+        One value per channel.
+    correlations : tuple of Autocorrelation or None
+        Of the noise, one for all channels or one for each.
+    color : bool
+        Whether the channels are luminance and chrominance.
+    counts : ndarray, (B, C, *spatial)
+        The noisy fields in the units of the image.
+    """
+
+    noisy: Tensor
+    target: Tensor | None
+    noise: NoiseModel
+    correlations: tuple[Autocorrelation | None, ...]
+    color: bool
+    counts: Float
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Spatial shape of a field."""
+        return tuple(self.noisy.shape[2:])
+
+    def correlation_of(self, channel: int) -> Autocorrelation | None:
+        """Return the autocorrelation of one channel's noise."""
+        return self.correlations[channel if len(self.correlations) > 1 else 0]
+
+
+class Loss(Method):
+    """Base of the losses.
+
+    `needs_target` says whether a second image is needed and `target_words` which; `separable` whether the
+    loss of an image is the sum of those of the bands of an orthonormal transform.
+    """
+
+    role: ClassVar[str] = "loss"
+    needs_target: ClassVar[bool] = False
+    target_words: ClassVar[str] = ""
+    separable: ClassVar[bool] = False
+
+    @abstractmethod
+    def objective(self, example: Example) -> Objective:
+        """Return the function from a restoring function to its loss, a differentiable scalar.
+
+        Probes and masks are drawn here, once, so that the loss does not flicker while it is made small.
+        """
+
+    def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
+        """Return the loss of the soft rule on the coefficients of a band, in units of their noise.
+
+        Only for a separable loss.
+        """
+        raise NotImplementedError(f"{type(self).__name__} is not a sum over bands; use objective.")
+
+
+@method("supervised")
+class Supervised(Loss):
+    """The error against a clean image of the same place.
+
+    Notes
+    -----
+    Each pixel counts relative to its own noise: for Gaussian noise this is the mean squared error.
+    """
+
+    needs_target: ClassVar[bool] = True
+    target_words: ClassVar[str] = "the clean image"
+    separable: ClassVar[bool] = True
+
+    def objective(self, example: Example) -> Objective:
+        """Return the mean squared difference from the target."""
+        target = _target_of(example)
+        return lambda restore: (restore(example.noisy) - target).square().mean()
+
+    def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
+        """Return the exact error against the target."""
+        assert target is not None
+        return soft_risk(noisy, target)
+
+
+@method("noise2noise", title="Noise2Noise")
+class Noise2Noise(Loss):
+    """The difference from a second noisy image of the same place, less what its noise adds to it.
+
+    Notes
+    -----
+    *Valid* where the noise of the two images is independent and nothing moved between them. The second
+    image's noise is taken to be as strong as the first's; otherwise the loss is off by a constant, which
+    moves no minimum.
+
+    References
+    ----------
+    Lehtinen et al., "Noise2Noise: learning image restoration without clean data", ICML 2018,
+    arXiv:1803.04189.
+    """
+
+    needs_target: ClassVar[bool] = True
+    target_words: ClassVar[str] = "a second noisy image of the same place"
+    separable: ClassVar[bool] = True
+
+    def objective(self, example: Example) -> Objective:
+        """Return the mean squared difference from the second image, less 1."""
+        target = _target_of(example)
+        return lambda restore: (restore(example.noisy) - target).square().mean() - 1
+
+    def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
+        """Return the exact difference from the second image, with its noise."""
+        assert target is not None
+        return soft_risk(noisy, target)
+
+
+@method("sure", title="SURE")
+class Sure(Loss):
+    """Stein's unbiased estimate of the error, from the noisy image and the strength of its noise alone.
+
+    Parameters
+    ----------
+    seed : int
+        Of the probe, for transforms whose bands are not independent.
+
+    Notes
+    -----
+    On an orthonormal transform with the soft rule the estimate is exact in closed form [1]_. Elsewhere a
+    probe with the covariance of the noise is added and taken away [2]_ [3]_: no derivative is needed, so any
+    rule will do. It is as good as the noise model: 10 % too little noise costs more than the choice of loss.
+
+    References
+    ----------
+    .. [1] Donoho, Johnstone, "Adapting to unknown smoothness via wavelet shrinkage", J. Am. Stat. Assoc. 90,
+       1995, doi:10.1080/01621459.1995.10476626.
+    .. [2] Ramani, Blu, Unser, "Monte-Carlo SURE: a black-box optimization of regularization parameters for
+       general denoising algorithms", IEEE Trans. Image Process. 17, 2008, doi:10.1109/TIP.2008.2001404.
+    .. [3] Oliveira, Lei, Tibshirani, "Unbiased risk estimation in the normal means problem via coupled
+       bootstrap techniques", 2021, arXiv:2111.09447.
+    """
+
+    seed: Annotated[int, at.Ge(0), at.Le(2**31), ADVANCED] = 0
+
+    separable: ClassVar[bool] = True
+
+    def objective(self, example: Example) -> Objective:
+        """Return the coupled estimate in units of the noise."""
+        rng = np.random.default_rng([STREAM, self.seed])
+        channels = range(example.noisy.shape[1])
+        single = (len(example.noisy), 1, *example.shape)
+        probes = [noise_field(single, example.correlation_of(c), rng) for c in channels]
+        probe = example.noisy.new_tensor(np.concatenate(probes, axis=1))
+        step = math.sqrt(ALPHA) * probe
+        inputs = (example.noisy + step, example.noisy - step)
+        return _coupled(inputs, example.noisy, probe, example.noisy.new_ones(()), lambda z: z)
+
+    def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
+        """Return Stein's estimate in closed form."""
+        return soft_stein_risk(noisy)
+
+
+@method("poisson-gaussian-sure", title="Poisson-Gaussian SURE")
+class PoissonGaussianSure(Loss):
+    """The unbiased estimate of the error in counts: bright pixels, whose noise is strong, weigh as they do.
+
+    Parameters
+    ----------
+    seed : int
+        Of the probe.
+
+    Notes
+    -----
+    Shot and read noise are taken at each pixel's own mean, and the whole way is tried, stabilising and its
+    inverse included [1]_ [2]_; see `risk.coupled_risk`. For Gaussian noise it equals SURE.
+
+    References
+    ----------
+    .. [1] Luisier, Blu, Unser, "Image denoising in mixed Poisson-Gaussian noise", IEEE Trans. Image Process.
+       20, 2011, doi:10.1109/TIP.2010.2073477.
+    .. [2] Le Montagner, Angelini, Olivo-Marin, "An unbiased risk estimator for image denoising in the
+       presence of mixed Poisson-Gaussian noise", IEEE Trans. Image Process. 23, 2014,
+       doi:10.1109/TIP.2014.2300821.
+    """
+
+    seed: Annotated[int, at.Ge(0), at.Le(2**31), ADVANCED] = 0
+
+    def objective(self, example: Example) -> Objective:
+        """Return the coupled estimate in counts, over the mean variance of the noise."""
+        new, size = example.noisy.new_tensor, np.float32(math.sqrt(ALPHA))
+        trials = [
+            Trial.of(field, example.noise, alpha=ALPHA, pairs=1, seed=self.seed + number)
+            for number, field in enumerate(example.counts)
+        ]
+        probe = np.stack([trial.probes[0] for trial in trials])
+        std = np.stack([trial.std for trial in trials])
+        inputs = [
+            new(np.stack([to_noise_units(f, example.noise, example.color) for f in example.counts + shift]))
+            for shift in (size * probe, -size * probe)
+        ]
+        back = to_counts(example)
+        return _coupled((inputs[0], inputs[1]), new(example.counts), new(probe), new(std), back)
+
+
+@method("noise2self", title="Noise2Self")
+class Noise2Self(Loss):
+    """How well pixels that are not shown are predicted from the others; needs no noise model.
+
+    Parameters
+    ----------
+    step : int
+        One pixel in `step` along each axis is hidden at a time.
+    phases : int
+        How many such grids take part.
+
+    Notes
+    -----
+    *Valid* where neighbouring pixels do not share their noise. An image with holes needs a little more
+    smoothing than one without, so thresholds come out a little high.
+
+    References
+    ----------
+    Batson, Royer, "Noise2Self: blind denoising by self-supervision", ICML 2019, arXiv:1901.11365.
+    """
+
+    step: Annotated[int, at.Ge(2), at.Le(16), at.Unit("pixels"), ADVANCED] = 4
+    phases: Annotated[int, at.Ge(1), at.Le(64), ADVANCED] = 4
+
+    def objective(self, example: Example) -> Objective:
+        """Return the mean squared error of predicting hidden pixels, less 1 for their own noise."""
+        if any(correlation is not None for correlation in example.correlations):
+            raise ValueError(
+                "Noise2Self needs noise that is independent between pixels, and this noise is correlated. "
+                "Use Sure, or Noise2Noise with a second image."
+            )
+        noisy, ndim = example.noisy, len(example.shape)
+        around = noisy.new_tensor(neighbour_mean(noisy.cpu().numpy(), ndim))
+        places = np.unique(np.linspace(0, self.step**ndim, self.phases, endpoint=False).astype(int))
+        grids = [np.unravel_index(place, (self.step,) * ndim) for place in places]
+        hidden: list[Any] = [(..., *(slice(int(start), None, self.step) for start in grid)) for grid in grids]
+
+        def risk(restore: Restore) -> Tensor:
+            errors = []
+            for part in hidden:
+                shown = noisy.clone()
+                shown[part] = around[part]
+                errors.append((restore(shown)[part] - noisy[part]).square().mean())
+            return sum(errors[1:], errors[0]) / len(errors) - 1
+
+        return risk
+
+
+def to_counts(example: Example) -> Callable[[Tensor], Tensor]:
+    """Return the way back from units of the noise (B, C, *spatial) to counts, as a differentiable function.
+
+    Notes
+    -----
+    The model's own inverse at `KNOTS` places, and straight lines between them.
+    """
+    import torch
+
+    z, noise, new = example.noisy, example.noise, example.noisy.new_tensor
+    stabilised = np.stack([noise.forward(field) for field in example.counts])
+    low, high = float(stabilised.min()), float(stabilised.max())
+    knots = np.linspace(low - 1, high + 1, KNOTS, dtype=np.float32)
+    step = float(knots[1] - knots[0])
+    channels = z.shape[1]
+    table = new(noise.inverse(np.broadcast_to(knots, (channels, 1, KNOTS)).copy())).reshape(channels, KNOTS)
+    number = torch.arange(channels, device=z.device).reshape(-1, *(1,) * (z.ndim - 2))
+    mix = new(OPPONENT.T * opponent_stds(noise, 2)[:, 0]) if example.color else None
+
+    def back(restored: Tensor) -> Tensor:
+        if mix is not None:
+            restored = torch.einsum("ij,bj...->bi...", mix, restored)
+        place = (restored - float(knots[0])) / step
+        index = place.detach().floor().clamp(0, KNOTS - 2).long()
+        left, right = table[number, index], table[number, index + 1]
+        return left + (place - index) * (right - left)
+
+    return back
+
+
+def _coupled(
+    inputs: tuple[Tensor, Tensor], image: Tensor, probe: Tensor, std: Tensor, back: Callable[[Tensor], Tensor]
+) -> Objective:
+    """Return the coupled estimate of the error over the noise's mean variance; see `risk.coupled_risk`."""
+    variance = std.square().mean()
+
+    def risk(restore: Restore) -> Tensor:
+        plus, minus = (back(restore(shaken)) for shaken in inputs)
+        squares = ((plus - image).square().mean() + (minus - image).square().mean()) / 2
+        coupling = (probe * (plus - minus)).mean() / math.sqrt(ALPHA)
+        return (squares + coupling) / variance - 1
+
+    return risk
+
+
+def _target_of(example: Example) -> Tensor:
+    assert example.target is not None, "the fit checks that there is one"
+    return example.target
