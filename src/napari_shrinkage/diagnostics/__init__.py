@@ -1,0 +1,33 @@
+"""Numbers behind what is shown of an image, of its bands and of a result.
+
+Convention: nothing here changes an image; each function returns a value that a plot or a table shows.
+"""
+
+from .band import BandHistogram, DetailBand, gain_per_level
+from .bands import bands_of, detail_bands
+from .curve_shapes import CurveShape, curve_shape
+from .method_noise import LIMIT, ORDINARY, SMALL, Whiteness, whiteness
+from .pixel_values import Histogram, histogram
+from .separability import Additivity, additivity
+from .slopes import Gradients, threshold_gradients
+
+__all__ = [
+    "LIMIT",
+    "ORDINARY",
+    "SMALL",
+    "Additivity",
+    "BandHistogram",
+    "CurveShape",
+    "DetailBand",
+    "Gradients",
+    "Histogram",
+    "Whiteness",
+    "additivity",
+    "bands_of",
+    "curve_shape",
+    "detail_bands",
+    "gain_per_level",
+    "histogram",
+    "threshold_gradients",
+    "whiteness",
+]
