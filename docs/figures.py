@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,3 +62,14 @@ def panels(count: int, height: float = 2.7, **options: object) -> Sequence[Axes]
     """Return the axes of a row of plots."""
     _, axes = plt.subplots(1, count, figsize=(8.4, height), squeeze=False, **options)
     return list(axes[0])
+
+
+def band_panels(
+    places: Iterable[tuple[int, str]], height: float = 5.4
+) -> Iterator[tuple[tuple[int, str], Axes]]:
+    """Yield a plot for each band: a row for each level, a column for each orientation."""
+    places = list(places)
+    levels, orientations = (list(dict.fromkeys(part)) for part in zip(*places, strict=True))
+    _, axes = plt.subplots(len(levels), len(orientations), figsize=(8.4, height), squeeze=False)
+    for level, orientation in places:
+        yield (level, orientation), axes[levels.index(level), orientations.index(orientation)]
