@@ -54,6 +54,8 @@ _HOME = {
     "save_profile": "camera_profiles",
     "Autocorrelation": "noise",
     "NoiseWarning": "noise",
+    "Fitted": "restorers.fitted",
+    "TransferWarning": "restorers.fitted",
     "Mad": "estimators",
     "FlatBlocks": "estimators",
     "FromImage": "estimators",

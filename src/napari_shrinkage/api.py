@@ -16,8 +16,7 @@ from .estimators import FromImage, NoiseEstimator, estimated_noise
 from .estimators.from_image import MODELS, Kind
 from .fitting import fitting
 from .fitting.fit import ITERATIONS
-from .losses import Loss
-from .methods import members
+from .losses import Loss, chosen_loss
 from .noise import Gaussian, NoiseModel
 from .recipe import Plan, Recipe
 from .restorers import named
@@ -230,7 +229,7 @@ def fit(
     -----
     On an orthonormal transform (`Wavelet` with an orthogonal wavelet, `SlidingDCT` of disjoint blocks) with
     the soft rule the loss is a sum over bands, and each threshold is solved exactly. Elsewhere thresholds
-    descend along the gradient through the whole transform, on about 131000 pixels of each channel.
+    descend along the gradient through the whole transform, on about 131000 pixels of all channels together.
 
     References
     ----------
@@ -248,19 +247,8 @@ def fit(
     step = recipe_of(method, noise).steps[0]
     stack = stack_of(image, axes)
     aim = None if target is None else stack_of(target, stack.axes)
-    chosen = loss_of(loss, aim is not None)
+    chosen = chosen_loss(loss, aim is not None)
     return drain(fitting(step, stack, chosen, aim, iterations, device)).restorer
-
-
-def loss_of(loss: str | Loss | None, has_target: bool) -> Loss:
-    """Return the loss of a name; None is supervised where there is a target, else SURE."""
-    if isinstance(loss, Loss):
-        return loss
-    name = loss or ("supervised" if has_target else "sure")
-    known = members(Loss)
-    if name not in known:
-        raise ValueError(f"loss={loss!r}: expected one of {', '.join(known)}, or a value such as Sure().")
-    return cast(Loss, known[name]())
 
 
 def trust_report(

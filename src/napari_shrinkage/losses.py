@@ -10,13 +10,13 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import annotated_types as at
 import numpy as np
 
 from .color import OPPONENT
-from .methods import ADVANCED, Method, method
+from .methods import ADVANCED, Method, members, method
 from .noise import Autocorrelation, NoiseModel
 from .noise.units import opponent_stds, to_noise_units
 from .risk import Trial, neighbour_mean, noise_field
@@ -253,8 +253,9 @@ class Noise2Self(Loss):
 
     Notes
     -----
-    *Valid* where neighbouring pixels do not share their noise. An image with holes needs a little more
-    smoothing than one without, so thresholds come out a little high.
+    *Valid* where neighbouring pixels do not share their noise. A hidden pixel is shown as the mean of its
+    neighbours, which is smooth already, so the loss hardly tells thresholds that are too small from good
+    ones: it mends large ones, and is best begun from `Bayes`. Where the noise is known, SURE is better.
 
     References
     ----------
@@ -286,6 +287,26 @@ class Noise2Self(Loss):
             return sum(errors[1:], errors[0]) / len(errors) - 1
 
         return risk
+
+
+def chosen_loss(loss: str | Method | None, has_target: bool) -> Loss:
+    """Return the loss of a name; None is supervised where there is a target, else SURE.
+
+    Raises
+    ------
+    ValueError
+        If there is none of this name; the message lists them.
+    """
+    if isinstance(loss, Loss):
+        return loss
+    name = loss.name if isinstance(loss, Method) else loss  # `Sure` the threshold stands for `Sure` the loss
+    name = name or ("supervised" if has_target else "sure")
+    known = members(Loss)
+    if name not in known:
+        raise ValueError(
+            f"loss={loss!r}: expected one of {', '.join(known)}, or a value such as Noise2Self()."
+        )
+    return cast(Loss, known[name]())
 
 
 def to_counts(example: Example) -> Callable[[Tensor], Tensor]:

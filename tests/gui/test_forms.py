@@ -29,7 +29,7 @@ WITHOUT_DEFAULTS = {
         path="maps.npz", checksum="5f", gain=2.5, offset=100.0, read_std=1.5
     ),
 }
-MEASURED = ("autocorrelation", "color-noise")  # never typed
+MEASURED = ("autocorrelation", "color-noise", "fit")  # never typed
 
 
 def values():

@@ -1,4 +1,4 @@
-"""The command line: `napari-shrinkage run | methods | estimate | demo`.
+"""The command line: `napari-shrinkage run | fit | methods | estimate | demo`.
 
 Convention: whatever is wrong with what the user gave is one line on stderr and exit code 2; other files
 still get their turn. Commands are imported when they are called, so that `--help` is quick.
@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   napari-shrinkage run cells.tif -o denoised.ome.tif
   napari-shrinkage run *.ome.tif -o results/ --method dct --set transform.size=16
   napari-shrinkage run *.png -o "{name}_denoised.png" --noise 12
+  napari-shrinkage fit cells.tif -o cells.json && napari-shrinkage run *.tif -o results/ --recipe cells.json
 """
 
 
@@ -69,6 +70,7 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"napari-shrinkage {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _add_run(commands)
+    _add_fit(commands)
     _add_others(commands)
     return top
 
@@ -92,21 +94,7 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--method", default=None, help="name of a method or preset (see `methods`); default: balanced"
     )
     how.add_argument("--recipe", help="recipe file (JSON), or an image file whose record is to be repeated")
-    run.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        dest="changes",
-        help="change a parameter, such as transform.size=16 (see `methods`); may be repeated",
-    )
-    run.add_argument(
-        "--noise",
-        metavar="SIGMA",
-        help="noise standard deviation in the units of the image (one, or one per channel: 4,5,6); "
-        "default: estimated from each image",
-    )
-    run.add_argument("--axes", help='one letter per axis where the file does not say, such as "TZYX"')
+    _add_wishes(run)
     run.add_argument(
         "--dtype", choices=DTYPES, help="number type of the output; default: float32 (PNG: same as input)"
     )
@@ -115,6 +103,45 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--threads", type=_at_least_one, help="CPU threads; default: all, or the recipe's")
     run.add_argument("--overwrite", action="store_true", help="replace files that exist")
     run.set_defaults(command=_run)
+
+
+def _add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
+    about = "Fit thresholds to an image, and write them as a recipe for `run`."
+    fit = commands.add_parser("fit", help="fit thresholds to an image, for many like it", description=about)
+    fit.add_argument("input", help=f"the noisy image file ({', '.join(FORMATS)})")
+    fit.add_argument("-o", "--output", required=True, help="the recipe file (JSON)")
+    fit.add_argument(
+        "--method", default="wavelet", help="a shrinkage method or let (see `methods`); default: wavelet"
+    )
+    fit.add_argument(
+        "--loss",
+        help="sure, poisson-gaussian-sure, noise2self, supervised or noise2noise; default: sure, or "
+        "supervised with a target",
+    )
+    fit.add_argument("--target", help="the clean image (supervised), or a second noisy one (noise2noise)")
+    _add_wishes(fit)
+    fit.add_argument("--device", help="auto, cpu, cuda or mps; default: auto")
+    fit.add_argument("--overwrite", action="store_true", help="replace a file that exists")
+    fit.set_defaults(command=_fit, recipe=None, threads=None)
+
+
+def _add_wishes(command: Parser) -> None:
+    """Add what is said of the method's numbers, of the noise and of the axes."""
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="changes",
+        help="change a parameter, such as transform.size=16 (see `methods`); may be repeated",
+    )
+    command.add_argument(
+        "--noise",
+        metavar="SIGMA",
+        help="noise standard deviation in the units of the image (one, or one per channel: 4,5,6); "
+        "default: estimated from each image",
+    )
+    command.add_argument("--axes", help='one letter per axis where the file does not say, such as "TZYX"')
 
 
 def _add_others(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -146,6 +173,12 @@ def _run(arguments: argparse.Namespace) -> int:
     from .batch import run_files
 
     return run_files(arguments)
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    from .fit import fit_file
+
+    return fit_file(arguments)
 
 
 def _methods(arguments: argparse.Namespace) -> int:

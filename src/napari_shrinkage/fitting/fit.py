@@ -21,7 +21,7 @@ from .example import example_of, part_of
 from .progress import Fit, FitProgress, Work
 
 ITERATIONS = 30
-DESCENT_PIXELS = 2**17  # per channel, through which a gradient is sent
+DESCENT_PIXELS = 2**17  # of all channels together, through which a gradient is sent
 WEIGHT_PIXELS = 2**20  # per channel, on which linear weights are solved
 
 
@@ -72,7 +72,8 @@ def fitting(
     if plan.noise.silent():
         raise ValueError("a channel has no noise, so there is nothing to fit; leave that channel out.")
     everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(loss, Supervised))
-    part = part_of(everything, DESCENT_PIXELS, stack.field_spacing(plan.spatial_ndim), device)
+    spacing = stack.field_spacing(plan.spatial_ndim)
+    part = part_of(everything, DESCENT_PIXELS // stack.channels, spacing, device)
     objective = loss.objective(part)
     before = _risk(objective, plan.restorer, part)
     yield FitProgress(0, 1, "starting", before, plan.restorer)

@@ -42,8 +42,8 @@ class Fitted(Method):
 
     loss: str
     noise_std: Annotated[tuple[float, ...], at.Ge(0), at.Unit("image units")]
-    before: Annotated[float, at.Unit("noise variances")]
-    after: Annotated[float, at.Unit("noise variances")]
+    before: Annotated[float, at.Ge(-1e6), at.Unit("noise variances")]
+    after: Annotated[float, at.Ge(-1e6), at.Unit("noise variances")]
     pixels: Annotated[int, at.Ge(1), at.Unit("pixels")]
 
 

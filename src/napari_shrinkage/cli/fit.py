@@ -1,0 +1,66 @@
+"""`fit`: thresholds that suit one image, as a recipe for `run` on many like it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import warnings
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..files import FileProblem
+from ..fitting import Fit, FitProgress, fitting
+from ..losses import chosen_loss
+from ..noise import NoiseWarning
+from ..recipe import Recipe, Step, save_recipe
+from ..restorers.fitted import Fitted
+from . import BAD_INPUT, say
+from .batch import EXPECTED, wished_recipe
+from .inputs import read_input
+
+
+def fit_file(arguments: argparse.Namespace) -> int:
+    """Fit a method to an image and write it as a recipe; return 0, or 2 if something could not be used."""
+    try:
+        target = Path(arguments.output)
+        if target.exists() and not arguments.overwrite:
+            raise FileProblem(f"{target} exists; give another name, or --overwrite.")
+        found = _fitted(arguments)
+        save_recipe(Recipe.of(found.restorer, device=arguments.device or "auto"), target)
+    except EXPECTED as error:
+        say(str(error) or type(error).__name__)
+        return BAD_INPUT
+    print(f"{arguments.input} -> {target}\n  {gain_sentence(found)}")
+    return 0
+
+
+def gain_sentence(fit: Fit) -> str:
+    """Say what a fit gained."""
+    note = getattr(fit.restorer, "fitted", None)
+    assert isinstance(note, Fitted)
+    text = f"{note.loss}: error from {note.before:.4f} to {note.after:.4f} of the noise's variance"
+    if min(note.before, note.after) <= 0:
+        return f"{text}."
+    return f"{text}, {10 * math.log10(note.before / note.after):.2f} dB."
+
+
+def _fitted(arguments: argparse.Namespace) -> Fit:
+    step: Step = wished_recipe(arguments).steps[0]
+    stack = read_input(Path(arguments.input), arguments.axes)
+    aim = read_input(Path(arguments.target), arguments.axes) if arguments.target else None
+    loss = chosen_loss(arguments.loss, aim is not None)
+    work = fitting(step, stack, loss, aim, device=arguments.device or "auto")
+    with warnings.catch_warnings(), tqdm(disable=None, leave=False, unit="step") as bar:
+        warnings.simplefilter("ignore", NoiseWarning)
+        while True:
+            try:
+                _show(bar, next(work))
+            except StopIteration as end:
+                fit: Fit = end.value
+                return fit
+
+
+def _show(bar: tqdm[None], progress: FitProgress) -> None:
+    bar.total, bar.n = progress.total, progress.done
+    bar.set_postfix_str(progress.message)
