@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..risk_curves import RiskCurve
 
-STRAIGHT = 1e-12  # of a curve's range: second differences that are nothing but rounding
+STRAIGHT = 1e-3  # of the strongest bend: weaker ones are single coefficients
 SHALLOW = 1e-4  # of a curve's range: dips where a few of the largest coefficients come and go
 
 
@@ -27,7 +27,8 @@ class CurveShape:
         Places from which it rises to both sides, the ends of the grid among them; dips less deep than a
         ten-thousandth of its range (`SHALLOW`) are not counted.
     concave : float
-        Share of the inner points of the grid at which it bends downwards, 0 to 1.
+        Share of the inner points of the grid at which it bends downwards, 0 to 1; bends weaker than a
+        thousandth of the strongest (`STRAIGHT`) are not counted.
     """
 
     minima: int
@@ -66,8 +67,9 @@ def curve_shape(curve: RiskCurve, grid: npt.ArrayLike) -> CurveShape:
     if steps.min() <= 0 or not np.allclose(steps, steps.mean(), rtol=1e-6):
         raise ValueError("the grid is not evenly spaced and rising; np.linspace makes one that is.")
     values = curve(places)
-    bends = np.diff(values, 2) < -STRAIGHT * float(np.ptp(values))
-    return CurveShape(_minima(values), float(np.mean(bends)))
+    bends = np.diff(values, 2)
+    concave = bends < -STRAIGHT * np.abs(bends).max()
+    return CurveShape(_minima(values), float(np.mean(concave)))
 
 
 def _minima(values: npt.NDArray[np.float64]) -> int:
