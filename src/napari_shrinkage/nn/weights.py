@@ -1,0 +1,110 @@
+"""Files of network weights: found, checked and put into a module.
+
+Convention: a file is safetensors; its header's metadata say what it was made from, and the sha256 checksum of
+the whole file is its identity, which a record keeps.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+FOLDER = Path(__file__).parent / "weights"
+SHOWN = 12  # digits of a checksum in a message
+
+
+def weight_path(name: str) -> Path:
+    """Return where a weight file is: a name stands for one that comes with this package, a path for itself.
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message names those that come with the package.
+    """
+    path = FOLDER / name if Path(name).name == name else Path(name)
+    if path.is_file():
+        return path
+    packaged = ", ".join(sorted(found.name for found in FOLDER.glob("*.safetensors")))
+    raise ValueError(
+        f"there is no weight file {path}. Give the path of one, or the name of one that comes with the "
+        f"package: {packaged or 'none is installed; install napari-shrinkage again'}."
+    )
+
+
+def file_checksum(path: str | Path) -> str:
+    """Return the sha256 checksum of a file, in hexadecimal."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def checked_path(name: str, checksum: str = "") -> tuple[Path, str]:
+    """Return a weight file's path and its sha256 checksum, which must be `checksum` unless that is "".
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, or it is another one than the checksum says.
+    """
+    path = weight_path(name)
+    found = _checksum(str(path), path.stat().st_mtime_ns)
+    if checksum and found != checksum:
+        raise ValueError(
+            f"the weight file {path} has the sha256 checksum {found[:SHOWN]}..., not {checksum[:SHOWN]}... "
+            "as was recorded: it was exchanged or damaged. Put the recorded file back, or take the new one's "
+            "checksum from napari_shrinkage.nn.weights.file_checksum."
+        )
+    return path, found
+
+
+def metadata(path: str | Path) -> dict[str, str]:
+    """Return what a weight file's header says of its training, of the file at `path`.
+
+    Raises
+    ------
+    ValueError
+        If it is no safetensors file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return dict(file.metadata() or {})
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} holds no network weights ({error}); expected a safetensors file."
+        ) from error
+
+
+def load_into(module: Module, path: str | Path) -> None:
+    """Put the tensors of a weight file into a module whose parameters have their names and shapes.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ; the message lists them.
+    """
+    from safetensors.torch import load_file
+
+    found = load_file(path)
+    wanted = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    shapes = {key: tuple(value.shape) for key, value in found.items()}
+    differing = [
+        f"{key}: {shapes.get(key, 'absent')} instead of {wanted.get(key, 'absent')}"
+        for key in sorted({*wanted, *shapes})
+        if wanted.get(key) != shapes.get(key)
+    ]
+    if differing:
+        raise ValueError(
+            f"the weights in {path} are not those of a {type(module).__name__} of this size "
+            f"({'; '.join(differing)}). Use a file that its training script wrote."
+        )
+    module.load_state_dict(found)
+
+
+@lru_cache(maxsize=8)
+def _checksum(path: str, changed: int) -> str:
+    return file_checksum(path)
