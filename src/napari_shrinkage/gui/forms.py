@@ -185,6 +185,10 @@ class MethodEditor(Editor):
         self._toggle.toggled.connect(self._fold)
         self._combo.currentIndexChanged.connect(self._chosen)
 
+    def open_form(self, opened: bool = True) -> None:
+        """Unfold the form, or fold it away."""
+        self._toggle.setChecked(opened)
+
     def show_resolved(self, value: Any) -> None:
         """Pass the resolved values on to the form."""
         if self.form is not None:

@@ -6,6 +6,7 @@ view, a box of that size is, which the user moves by dragging its outline.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -15,6 +16,7 @@ from ..restorers.base import Restorer
 from ..windows import Region
 from .content import Content
 from .guides import BoxGuide
+from .kept_analysis import AnalysisKeeper
 from .preferences import preferred_device, preferred_threads
 from .preview import Preview, Previewer, PreviewLayer, Request
 from .regions import MOST_PIXELS, boxed, displayed_axes, region_pixels, visible_region
@@ -47,6 +49,8 @@ class LivePreview(QObject):
         self._restorer: Restorer | None = None
         self._noise: NoiseModel | None = None
         self.last: Preview | None = None
+        self.result_of: Callable[[Any], Any] = lambda layer: None  # what a picture of a layer lies over
+        self.keeper: AnalysisKeeper | None = None  # for whoever moves single thresholds
         self.server = Previewer(self)
         self.picture = PreviewLayer(viewer, self)
         self.box = BoxGuide(viewer, self)
@@ -112,7 +116,8 @@ class LivePreview(QObject):
         if region is None:
             return
         device, threads = preferred_device(), preferred_threads()
-        self.server.ask(Request(self._content, region, self._restorer, self._noise, device, threads))
+        wish = self._content, region, self._restorer, self._noise, device, threads
+        self.server.ask(Request(*wish, self.keeper))
 
     def close(self) -> None:
         """Stop for good, and take everything that was drawn out of the viewer."""
@@ -146,7 +151,7 @@ class LivePreview(QObject):
     def _show(self, preview: Preview) -> None:
         if self._on and preview.request.content is self._content and self._layer in self._viewer.layers:
             self.last = preview
-            self.picture.show(self._layer, preview)
+            self.picture.show(self._layer, preview, self.result_of(self._layer))
             self.ready.emit(preview)
 
     def _fail(self, message: str) -> None:

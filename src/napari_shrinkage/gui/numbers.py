@@ -140,7 +140,7 @@ class IntEditor(Editor):
         unit = short_unit(parameter)
         self._spin.setSuffix(f" {unit}" if unit else "")
         self._spin.setFixedWidth(WIDTH + 7 * len(self._spin.suffix()))
-        self._spin.setRange(low, high)
+        self._spin.setRange(max(low, -LARGEST), min(high, LARGEST))
         short = high - low <= STEPS
         self._slider.setVisible(short)
         self._row.addWidget(self._slider, 1)

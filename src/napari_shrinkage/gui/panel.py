@@ -58,6 +58,7 @@ class Panel(QWidget):
         self.results = Results(viewer)
         self.messages = MessageLine()
         self.live = LivePreview(viewer, self)
+        self.live.result_of = self.results.layer_of
         self.plan: Plan | None = None
         self._running: list[Target] = []
         self.actions_row = actions = Actions()

@@ -21,6 +21,7 @@ from ..tiles import restore_region
 from ..windows import Region
 from .content import Content
 from .jobs import Job, Work
+from .kept_analysis import AnalysisKeeper
 from .kernels import serving_plan
 from .overlays import Follower, TemporaryLayer, appearance, moved_attributes, placement, shown_values, starts
 
@@ -29,7 +30,10 @@ THROTTLE_MS = 15
 
 @dataclass(frozen=True)
 class Request:
-    """What shall be previewed: everything that the worker needs, nothing of Qt or napari."""
+    """What shall be previewed: everything that the worker needs, nothing of Qt or napari.
+
+    A keeper, where there is one, makes pictures quicker and changes no pixel.
+    """
 
     content: Content
     region: Region
@@ -37,6 +41,7 @@ class Request:
     noise: NoiseModel | None
     device: str = "auto"
     threads: int | None = None
+    keeper: AnalysisKeeper | None = None
 
     def same(self, other: Request | None) -> bool:
         """Whether another request asks for the same pixels."""
@@ -79,7 +84,8 @@ def previewed(request: Request) -> Work:
     plan = content.plan(request.restorer, request.noise, request.device, request.threads)
     yield Progress(0, 1, "previewing")
     served = serving_plan(plan)
-    values = restore_region(served, content.stack, request.region)
+    quicker = served if request.keeper is None else request.keeper.served(served)
+    values = restore_region(quicker, content.stack, request.region)
     return Preview(request, plan, values, substitute=served is not plan)
 
 
@@ -178,8 +184,8 @@ class PreviewLayer(QObject):
         """The layer, or None while nothing is shown."""
         return self._temporary.layer
 
-    def show(self, source: Any, preview: Preview) -> None:
-        """Show a preview of a source layer."""
+    def show(self, source: Any, preview: Preview, result: Any = None) -> None:
+        """Show a preview of a source layer, over its last result where there is one."""
         from napari.layers import Image
 
         values = shown_values(preview.values, source)
@@ -193,7 +199,7 @@ class PreviewLayer(QObject):
         ):
             self.hide()
             fresh = Image(values.copy(), name=f"preview: {source.name}", **(appearance(source) | place))
-            self._temporary.put(fresh, above=source)
+            self._temporary.put(fresh, above=source if result is None else result)
             self._follower.follow(source, fresh)
             self._source = source
             return

@@ -1,0 +1,152 @@
+"""A fit as work for a job: what it looks at, how it is stopped with what it has, and what it gained in words.
+
+Convention: everything but the words happens in a worker. Stopping takes effect at the next step and keeps the
+numbers of that moment; cancelling leaves nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+from ..engine import Progress
+from ..fitting import Fit, FitProgress, fitting
+from ..losses import Loss
+from ..methods import members
+from ..noise import NoiseModel
+from ..recipe import Step
+from ..restorers import Let, Restorer, Shrinkage
+from ..restorers.fitted import Fitted, typical_noise
+from ..sample import drawn_fields
+from ..stack import Stack
+from ..windows import Region
+from .content import Content
+from .jobs import Work
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What shall be learned from what; read on the GUI thread.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        Whose lesson it is; the worker does not touch it.
+    content : Content
+        Of the layer.
+    stack, target : Stack
+        What the fit looks at; the target is None for a loss that needs none.
+    restorer : Shrinkage or Let
+        Where to begin.
+    noise : NoiseModel or None
+        None takes the estimate from the whole layer.
+    loss : Loss
+        What to make small.
+    """
+
+    layer: Any
+    content: Content
+    stack: Stack
+    target: Stack | None
+    restorer: Restorer
+    noise: NoiseModel | None
+    loss: Loss
+
+
+@dataclass(frozen=True)
+class Learned:
+    """A fitted method, whose lesson it was, and whether it was stopped on the way."""
+
+    lesson: Lesson
+    fit: Fit
+    stopped: bool = False
+
+
+def learning(lesson: Lesson, stop: Event, device: str) -> Work:
+    """Fit, until it is done or `stop` is set; return a `Learned` (in a worker)."""
+    if lesson.noise is None and lesson.content.known_noise is None:
+        yield Progress(0, 1, "estimating the noise")
+    noise = lesson.content.noise() if lesson.noise is None else lesson.noise
+    step = Step(lesson.restorer, noise)
+    work = fitting(step, lesson.stack, lesson.loss, lesson.target, device=device)
+    risks: list[float] = []
+    while True:
+        try:
+            progress = next(work)
+        except StopIteration as end:
+            return Learned(lesson, end.value)
+        risks += [] if progress.risk is None else [progress.risk]
+        yield progress
+        if stop.is_set() and progress.restorer is not None:
+            work.close()
+            return Learned(lesson, fit_so_far(lesson, noise, progress.restorer, risks), stopped=True)
+
+
+def fit_so_far(lesson: Lesson, noise: NoiseModel, restorer: Restorer, risks: list[float]) -> Fit:
+    """Return what an unfinished fit has: its numbers, and the loss as it was evaluated last."""
+    fields = drawn_fields(lesson.stack, restorer.spatial_ndim)
+    model = noise.for_channels(lesson.stack.channels)
+    note = Fitted(
+        loss=lesson.loss.name,
+        noise_std=typical_noise(model, fields),
+        before=risks[0],
+        after=risks[-1],
+        pixels=fields[:, 0].size,
+    )
+    assert isinstance(restorer, Shrinkage | Let)
+    return Fit(Step(restorer.replace(fitted=note), model), tuple(risks))
+
+
+def risk_of(progress: Progress) -> float | None:
+    """Return the loss that a step of a fit tells, if it tells one."""
+    return progress.risk if isinstance(progress, FitProgress) else None
+
+
+def restorer_of(progress: Progress) -> Restorer | None:
+    """Return the method as fitted so far, if a step of a fit tells it."""
+    return progress.restorer if isinstance(progress, FitProgress) else None
+
+
+def part_of_stack(stack: Stack, region: Region | None) -> Stack:
+    """Return a part of a stack as a stack of its own."""
+    return stack if region is None else stack.with_array(stack.array[region])
+
+
+def frame_pairs(stack: Stack, region: Region | None) -> tuple[Stack, Stack]:
+    """Return the time points of a region, and for each the next one (for the last the one before).
+
+    Raises
+    ------
+    ValueError
+        If there is one time point only.
+    """
+    axis = stack.axes.find("T")
+    if axis < 0 or stack.shape[axis] < 2:
+        raise ValueError("There is no next time point in this image; choose another image as the target.")
+    last = stack.shape[axis] - 1
+    window = list(region or (slice(0, n) for n in stack.shape))
+    first, end = window[axis].start, window[axis].stop
+    if end - first > 1:
+        end = min(end, last)
+    shift = 1 if first < last else -1
+    window[axis] = slice(first, end)
+    noisy = stack.array[tuple(window)]
+    window[axis] = slice(first + shift, end + shift)
+    return stack.with_array(noisy), stack.with_array(stack.array[tuple(window)])
+
+
+def gain_in_words(learned: Learned) -> str:
+    """Say how much of the noise is left before and after a fit."""
+    fitted = getattr(learned.fit.restorer, "fitted", None)
+    assert isinstance(fitted, Fitted)
+    before, after = fitted.before, fitted.after
+    title = members(Loss)[fitted.loss].title
+    start = "Stopped. " if learned.stopped else ""
+    verb = "Error" if learned.lesson.loss.needs_target else "Estimated error"
+    said = f"{start}{verb} {before:.3g} → {after:.3g} of the noise ({title})"
+    if after >= before:
+        return f"{said}: the numbers it began with were as good."
+    better = f", {10 * math.log10(before / after):.2f} dB better" if after > 0 else ""
+    return f"{said}{better}."

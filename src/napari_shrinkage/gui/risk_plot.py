@@ -1,0 +1,64 @@
+"""The error in the course of a fit.
+
+Convention: the error is a share of the noise's variance: 1 is the noisy image, 0 is perfect.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QWidget
+
+from .plots import Plot
+
+COLOR = "#f0a030"
+LEAST_HEIGHT = 90
+
+
+class RiskPlot(Plot):
+    """A curve that grows while a fit goes on."""
+
+    def __init__(self, viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(viewer, "", "error / noise", parent)
+        self._plot.getAxis("bottom").showLabel(False)
+        self.risks: list[float] = []
+        self._steps = 1
+        self.setMinimumHeight(LEAST_HEIGHT)
+        self.setMaximumHeight(LEAST_HEIGHT + 40)
+        self._plot.setMouseEnabled(x=False, y=False)
+
+    def begin(self) -> None:
+        """Forget the last fit."""
+        self.risks, self._steps = [], 1
+        self._draw()
+
+    def add(self, risk: float, steps: int) -> None:
+        """Add the error of the next of so many steps."""
+        self.risks.append(risk)
+        self._steps = max(steps, len(self.risks) - 1)
+        self._draw()
+
+    def show_risks(self, risks: list[float]) -> None:
+        """Draw the errors of a whole fit."""
+        self.risks, self._steps = risks, max(len(risks) - 1, 1)
+        self._draw()
+
+    def _draw(self) -> None:
+        import pyqtgraph
+
+        self._plot.clear()
+        few = len(self.risks) < 3
+        self._plot.plot(
+            list(range(len(self.risks))),
+            self.risks,
+            pen=pyqtgraph.mkPen(COLOR, width=2),
+            symbol="o" if few else None,
+            symbolBrush=COLOR,
+            symbolPen=None,
+            symbolSize=7,
+        )
+        self._plot.setXRange(0, self._steps, padding=0.03)
+        if self.risks:
+            low, high = min(self.risks), max(self.risks)
+            room = max(high - low, 0.02 * abs(high), 1e-4) * 0.15
+            self._plot.setYRange(low - room, high + room, padding=0)
