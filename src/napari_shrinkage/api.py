@@ -229,7 +229,8 @@ def fit(
     -----
     On an orthonormal transform (`Wavelet` with an orthogonal wavelet, `SlidingDCT` of disjoint blocks) with
     the soft rule the loss is a sum over bands, and each threshold is solved exactly. Elsewhere thresholds
-    descend along the gradient through the whole transform, on about 131000 pixels of all channels together.
+    descend along the gradient through the whole transform, on up to 2 million values, about 131 000 at
+    a time; they begin where each band alone is best.
 
     References
     ----------

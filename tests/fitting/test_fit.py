@@ -175,7 +175,7 @@ def test_other_noise_is_warned_of_and_stands_in_the_record():
 
 def test_progress_carries_the_method_so_far_and_closing_cancels():
     work = fitting(ns.Step(STATIONARY, ns.Gaussian(SIGMA)), ns.Stack(NOISY), Sure(), iterations=5)
-    steps = [next(work) for _ in range(4)]
+    steps = [next(work) for _ in range(5)]
     assert all(isinstance(step, FitProgress) for step in steps)
     assert steps[-1].restorer != steps[-2].restorer
     assert steps[-1].risk < steps[1].risk

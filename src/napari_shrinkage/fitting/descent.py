@@ -12,62 +12,49 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from ..losses import Example, Objective, Restore
-from ..restorers import Restorer, Shrinkage
+from ..restorers import Shrinkage
 from ..rules import Hard, ShrinkageRule, TanhHard
 from ..thresholds import FixedThreshold
-from ..transforms.base import extended
 from .adjustable import Adjustable, MovingThreshold, adjustable
+from .example import restoring
+from .parts import Parts
 from .progress import FitProgress, Work
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-RATE = 0.3
 LEAST = 1e-3  # a threshold to start from: at zero the softplus has no way back
 STEEPEST = 0.05  # noise stds over which the annealed rule jumps at the end
 
 
-def descended(restorer: Shrinkage, example: Example, objective: Objective, iterations: int) -> Work:
-    """Return the restorer with thresholds after `iterations` steps of Adam, its rate falling to zero."""
+def descended(restorer: Shrinkage, parts: Parts, iterations: int, rate: float) -> Work:
+    """Return the restorer with thresholds after `iterations` steps of Adam, its `rate` falling to zero.
+
+    The parts take turns; the loss that is told is the mean of the last one of each.
+    """
     import torch
 
-    numbers = adjustable(_fixed(restorer), restorer.transform, example.noisy.shape[1])
-    free = example.noisy.new_tensor(_inverse_softplus(numbers.start)).requires_grad_()
-    optimiser = torch.optim.Adam([free], RATE)
+    first = parts.examples[0].noisy
+    numbers = adjustable(_fixed(restorer), restorer.transform, first.shape[1])
+    free = first.new_tensor(_inverse_softplus(numbers.start)).requires_grad_()
+    optimiser = torch.optim.Adam([free], rate)
+    latest: dict[int, float] = {}
     for number in range(iterations):
-        optimiser.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * number / iterations)) / 2
+        turn = number % len(parts.examples)
+        optimiser.param_groups[0]["lr"] = rate * (1 + math.cos(math.pi * number / iterations)) / 2
         moving = restorer.replace(
             rule=_annealed(restorer, number / iterations),
             threshold=MovingThreshold(numbers.multiples(_softplus(free))),
         )
         with torch.enable_grad():
-            risk = objective(restoring(moving, example))
+            risk = parts.objectives[turn](restoring(moving, parts.examples[turn]))
             optimiser.zero_grad()
             risk.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        so_far = _settled(restorer, numbers, free)
-        yield FitProgress(number + 1, iterations, "descending", float(risk.detach()), so_far)
+        latest[turn] = float(risk.detach())
+        mean = sum(latest.values()) / len(latest)
+        yield FitProgress(number + 1, iterations, "descending", mean, _settled(restorer, numbers, free))
     return _settled(restorer, numbers, free)
-
-
-def restoring(restorer: Restorer, example: Example) -> Restore:
-    """Return a restorer as a function of fields (B, C, *spatial) in units of the noise."""
-    import torch
-
-    geometry, correlations = restorer.geometry(), example.correlations
-
-    def restored(z: Tensor) -> Tensor:
-        whole = extended(z, geometry)
-        if len(correlations) == 1:
-            result = restorer.apply(whole, correlations[0])
-        else:
-            each = enumerate(correlations)
-            result = torch.cat([restorer.channel(i).apply(whole[:, i : i + 1], one) for i, one in each], 1)
-        cropped: Tensor = geometry.cropped(result, tuple(z.shape[2:]))
-        return cropped
-
-    return restored
 
 
 def _settled(restorer: Shrinkage, numbers: Adjustable, free: Tensor) -> Shrinkage:

@@ -1,12 +1,13 @@
-"""Thresholds of an orthonormal transform, solved band by band.
+"""Thresholds solved band by band, which is exact for an orthonormal transform.
 
-Convention: the squared error of the image is the sum of those of its bands, each a function of its own
+Convention: there the squared error of the image is the sum of those of its bands, each a function of its own
 threshold alone; so the smallest of each band is the smallest of all. Bands are taken from the image continued
 periodically, where this holds to the last digit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from ..losses import Example, Loss
@@ -15,24 +16,27 @@ from ..rules import Soft
 from ..stack import Float
 from ..thresholds import PerBand, Profile, Ratio, RatioPerLevel, pooled
 from ..transforms.base import Transform
-from .progress import FitProgress, Work
+from .progress import FitProgress
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 def is_separable(restorer: Shrinkage, loss: Loss) -> bool:
-    """Whether every band's threshold can be solved on its own."""
+    """Whether the loss of each band has a threshold of its own: exact for an orthonormal transform.
+
+    For others it leaves out what bands have in common, and is where a descent had best begin.
+    """
     return (
         loss.separable
-        and restorer.transform.orthonormal
         and isinstance(restorer.rule, Soft)
-        and restorer.spins == 1
         and not isinstance(restorer.threshold, Ratio | RatioPerLevel | Profile)
     )
 
 
-def exact_thresholds(restorer: Shrinkage, example: Example, loss: Loss) -> Work:
+def exact_thresholds(
+    restorer: Shrinkage, example: Example, loss: Loss
+) -> Generator[FitProgress, None, Shrinkage]:
     """Return the restorer with the threshold of least loss for every band and channel."""
     found: dict[str, tuple[float, ...]] = {}
     channels = example.noisy.shape[1]

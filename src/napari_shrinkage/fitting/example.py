@@ -9,13 +9,14 @@ import numpy as np
 
 from ..color import to_opponent
 from ..devices import chosen_device
-from ..losses import Example
+from ..losses import Example, Restore
 from ..noise import Gaussian, NoiseModel
 from ..noise.units import opponent_stds, to_noise_units
 from ..restorers.base import Restorer
 from ..sample import Sample
 from ..stack import Float, Stack
 from ..tiles import drawn_in_counts, mixes_color
+from ..transforms.base import extended
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,3 +86,22 @@ def means_to_noise_units(field: Float, noise: NoiseModel, color: bool) -> Float:
     each = [np.interp(x, means, knots) for x, means in zip(field, table, strict=True)]
     z = np.stack(each).astype(np.float32)
     return to_opponent(z) / opponent_stds(noise, z.ndim) if color else z
+
+
+def restoring(restorer: Restorer, example: Example) -> Restore:
+    """Return a restorer as a function of fields (B, C, *spatial) in units of the noise."""
+    import torch
+
+    geometry, correlations = restorer.geometry(), example.correlations
+
+    def restored(z: Tensor) -> Tensor:
+        whole = extended(z, geometry)
+        if len(correlations) == 1:
+            result = restorer.apply(whole, correlations[0])
+        else:
+            each = enumerate(correlations)
+            result = torch.cat([restorer.channel(i).apply(whole[:, i : i + 1], one) for i, one in each], 1)
+        cropped: Tensor = geometry.cropped(result, tuple(z.shape[2:]))
+        return cropped
+
+    return restored

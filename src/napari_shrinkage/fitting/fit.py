@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
+from ..devices import chosen_device
 from ..engine import resolve
-from ..losses import Example, Loss, Objective, Supervised
+from ..losses import Example, Loss, Supervised
 from ..recipe import Step
 from ..restorers import Let, Restorer, Shrinkage
 from ..restorers.fitted import Fitted, typical_noise
 from ..stack import Stack
-from .descent import descended, restoring
+from .descent import descended
 from .exact import exact_thresholds, is_separable
 from .example import example_of, part_of
+from .parts import Parts
 from .progress import Fit, FitProgress, Work
 
-ITERATIONS = 30
-DESCENT_PIXELS = 2**17  # of all channels together, through which a gradient is sent
+ITERATIONS = 32
+FAR, NEAR = 0.3, 0.1  # rates of a descent: from anywhere, and from thresholds that suit each band alone
 WEIGHT_PIXELS = 2**20  # per channel, on which linear weights are solved
 
 
@@ -72,15 +74,12 @@ def fitting(
     if plan.noise.silent():
         raise ValueError("a channel has no noise, so there is nothing to fit; leave that channel out.")
     everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(loss, Supervised))
-    spacing = stack.field_spacing(plan.spatial_ndim)
-    part = part_of(everything, DESCENT_PIXELS // stack.channels, spacing, device)
-    objective = loss.objective(part)
-    before = _risk(objective, plan.restorer, part)
+    parts = Parts.of(everything, loss, chosen_device(device, has_kernel=False)[0])
+    before = parts.risk(plan.restorer)
     yield FitProgress(0, 1, "starting", before, plan.restorer)
     risks = [before]
-    work = _work(plan.restorer, loss, everything, part, objective, iterations)
-    fitted = yield from _watched(work, risks)
-    after = _risk(objective, fitted, part)
+    fitted = yield from _watched(_work(plan.restorer, loss, everything, parts, iterations), risks)
+    after = parts.risk(fitted)
     note = Fitted(
         loss=loss.name,
         noise_std=typical_noise(plan.noise, everything.counts),
@@ -91,16 +90,17 @@ def fitting(
     return Fit(Step(fitted.replace(fitted=note), plan.noise), (*risks, after))
 
 
-def _work(
-    restorer: Restorer, loss: Loss, everything: Example, part: Example, objective: Objective, iterations: int
-) -> Work:
-    """Return the work that suits a method: a closed form where there is one, else a descent."""
+def _work(restorer: Restorer, loss: Loss, everything: Example, parts: Parts, iterations: int) -> Work:
+    """Fit a method in the way that suits it: in closed form, band by band, by descent."""
     if isinstance(restorer, Let):
-        return _weights(restorer, everything)
+        return (yield from _weights(restorer, everything))
     assert isinstance(restorer, Shrinkage)
-    if is_separable(restorer, loss):
-        return exact_thresholds(restorer, everything, loss)
-    return descended(restorer, part, objective, iterations)
+    if not is_separable(restorer, loss):
+        return (yield from descended(restorer, parts, iterations, FAR))
+    solved = yield from exact_thresholds(restorer, everything, loss)
+    if restorer.transform.orthonormal and restorer.spins == 1:
+        return solved
+    return (yield from descended(solved, parts, iterations, NEAR))
 
 
 def _weights(restorer: Let, example: Example) -> Work:
@@ -121,13 +121,6 @@ def _watched(work: Work, risks: list[float]) -> Work:
         if progress.risk is not None:
             risks.append(progress.risk)
         yield progress
-
-
-def _risk(objective: Objective, restorer: Restorer, example: Example) -> float:
-    import torch
-
-    with torch.no_grad():
-        return float(objective(restoring(restorer, example)))
 
 
 def _check(restorer: Restorer, loss: Loss) -> None:
