@@ -8,22 +8,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..estimators import estimated_noise
-from ..fitting.example import means_to_noise_units
+from ..fitting.example import example_of, part_of
 from ..noise import Autocorrelation, Gaussian, NoiseModel
-from ..noise.units import opponent_stds, to_noise_units
+from ..noise.units import opponent_stds
 from ..restorers import Shrinkage
 from ..restorers.fitted import typical_noise
 from ..rules import Soft
 from ..sample import Sample
 from ..stack import Float, Stack
 from ..thresholds import MOST_COEFFICIENTS, redundancy
-from ..tiles import drawn_in_counts, mixes_color
 from ..transforms.base import Transform
 from .band import DetailBand, Rule
 
@@ -84,20 +82,13 @@ def bands_of(
     model = estimated_noise(stack) if noise is None else noise
     model = model if isinstance(model, NoiseModel) else Gaussian(model)
     model = model.for_channels(stack.channels)
-    color = mixes_color(Shrinkage(), stack)
-    counts = np.stack(list(drawn_in_counts(stack, model, transform.ndim)))
-    values = np.stack([to_noise_units(field, model, color) for field in counts])
+    example = example_of(stack, truth, model, Shrinkage(transform=transform), clean=True)
     shape, spacing = stack.field_shape(transform.ndim), stack.field_spacing(transform.ndim)
-    sample = Sample(values, shape, spacing, model.correlations(color))
+    sample = Sample(example.noisy.numpy(), shape, spacing, example.correlations)
     resolved = transform.resolve(sample)
-    most = int(MOST_COEFFICIENTS / redundancy(resolved, sample))
-    clean = None
-    if truth is not None:
-        drawn = drawn_in_counts(truth, model, transform.ndim)
-        means = np.stack([means_to_noise_units(field, model, color) for field in drawn])
-        clean = replace(sample, values=means).part(most).tensor()
-    stds = _stds(counts, model, color)
-    return detail_bands(sample.part(most).tensor(), resolved, sample.correlations, clean, stds, rule)
+    part = part_of(example, int(MOST_COEFFICIENTS / redundancy(resolved, sample)), spacing, "cpu")
+    stds = _stds(example.counts, model, example.color)
+    return detail_bands(part.noisy, resolved, part.correlations, part.target, stds, rule)
 
 
 def detail_bands(
