@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtCore import QEvent, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
     QFrame,
@@ -38,7 +38,7 @@ from .layer_combo import LayerCombo
 from .menu import FILES
 from .messages import MessageLine
 
-HEIGHT = 360
+LEAST_HEIGHT, USUAL_HEIGHT, WIDTH = 200, 370, 900  # pixels
 CHOICES = {
     "bayes": ("Bayes", "BayesShrink: noise variance over signal std of each band"),
     "sure": ("SURE", "The threshold of least estimated error (Stein) of each band"),
@@ -185,6 +185,10 @@ class BandExplorer(QWidget):
             self.view.close_view()
         self.closed.emit()
 
+    def sizeHint(self) -> QSize:
+        """Ask for room for three levels."""
+        return QSize(WIDTH, USUAL_HEIGHT)
+
     @property
     def _channel(self) -> int:
         return max(self.channel.currentIndex(), 0)
@@ -213,7 +217,7 @@ class BandExplorer(QWidget):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         layout.addWidget(self.area, 1)
         layout.addWidget(self.messages)
-        self.setMinimumHeight(HEIGHT)
+        self.setMinimumHeight(LEAST_HEIGHT)
 
     def _connect(self) -> None:
         self.channel.currentIndexChanged.connect(self._show_channel)

@@ -1,4 +1,4 @@
-"""What a fit makes small, and from what: the rows "Loss", "Target" and "Learn from".
+"""What a fit makes small, and from what: the rows "Loss", "Target" and "Fit on".
 
 Convention: the target's row is shown only for a loss that needs one, and offers layers of the same pixels; a
 time series may be its own target, each frame's being the next one.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ..losses import Loss, Noise2Noise, Sure
 from ..methods import Parameter
@@ -46,12 +46,12 @@ class LossRow(QWidget):
         self.loss.setValue(Sure())
         self.loss.open_form(False)
         self.target = LayerCombo(viewer, self._fits, "Choose a layer")
-        self.next_frame = QCheckBox("The next time point of each frame")
+        self.next_frame = QCheckBox("The next time point")
         self.next_frame.setToolTip(
-            "<qt>Frames of a series in which nothing moves are noisy images of the same place.</qt>"
+            "<qt>Of each frame the next one: where nothing moves, both show the same place.</qt>"
         )
         self.hint = QLabel()
-        self.hint.setWordWrap(True)
+        self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.part = narrow_combo()
         self.part.addItems([WHOLE, PLANE])
         self.part.setToolTip(
@@ -123,13 +123,13 @@ class LossRow(QWidget):
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(6)
         form.setVerticalSpacing(4)
-        self._labels = {name: row_label(name) for name in ("Loss", "Target", "Learn on")}
+        self._labels = {name: row_label(name) for name in ("Loss", "Target", "Fit on")}
         form.addRow(self._labels["Loss"], self.loss)
         form.addRow(self.loss.folded)
         form.addRow(self._labels["Target"], self.target)
         form.addRow("", self.next_frame)
         form.addRow("", self.hint)
-        form.addRow(self._labels["Learn on"], self.part)
+        form.addRow(self._labels["Fit on"], self.part)
         layout.addLayout(form)
 
     def _fits(self, layer: Any) -> bool:
@@ -149,4 +149,4 @@ class LossRow(QWidget):
         self.target.setEnabled(not self._takes_next_frame)
         self.hint.setText(f"<small>{loss.target_words[:1].upper()}{loss.target_words[1:]}.</small>")
         self.part.setVisible(self._planes)
-        self._labels["Learn on"].setVisible(self._planes)
+        self._labels["Fit on"].setVisible(self._planes)
