@@ -74,13 +74,15 @@ class Example:
 class Loss(Method):
     """Base of the losses.
 
-    `needs_target` says whether a second image is needed and `target_words` which; `separable` whether the
-    loss of an image is the sum of those of the bands of an orthonormal transform.
+    `needs_target` says whether a second image is needed and `target_words` which; `has_curve` whether the
+    threshold of a band can be found by itself, and `separable` whether that is exact on an orthonormal
+    transform, because the loss of the image is the sum of those of the bands.
     """
 
     role: ClassVar[str] = "loss"
     needs_target: ClassVar[bool] = False
     target_words: ClassVar[str] = ""
+    has_curve: ClassVar[bool] = False
     separable: ClassVar[bool] = False
 
     @abstractmethod
@@ -91,11 +93,8 @@ class Loss(Method):
         """
 
     def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
-        """Return the loss of the soft rule on the coefficients of a band, in units of their noise.
-
-        Only for a separable loss.
-        """
-        raise NotImplementedError(f"{type(self).__name__} is not a sum over bands; use objective.")
+        """Return the loss of the soft rule on the coefficients of a band, in units of their noise."""
+        raise NotImplementedError(f"{type(self).__name__} says nothing of a band by itself; use objective.")
 
 
 @method("supervised")
@@ -109,6 +108,7 @@ class Supervised(Loss):
 
     needs_target: ClassVar[bool] = True
     target_words: ClassVar[str] = "the clean image"
+    has_curve: ClassVar[bool] = True
     separable: ClassVar[bool] = True
 
     def objective(self, example: Example) -> Objective:
@@ -140,6 +140,7 @@ class Noise2Noise(Loss):
 
     needs_target: ClassVar[bool] = True
     target_words: ClassVar[str] = "a second noisy image of the same place"
+    has_curve: ClassVar[bool] = True
     separable: ClassVar[bool] = True
 
     def objective(self, example: Example) -> Objective:
@@ -180,6 +181,7 @@ class Sure(Loss):
 
     seed: Annotated[int, at.Ge(0), at.Le(2**31), ADVANCED] = 0
 
+    has_curve: ClassVar[bool] = True
     separable: ClassVar[bool] = True
 
     def objective(self, example: Example) -> Objective:
@@ -210,7 +212,8 @@ class PoissonGaussianSure(Loss):
     Notes
     -----
     Shot and read noise are taken at each pixel's own mean, and the whole way is tried, stabilising and its
-    inverse included [1]_ [2]_; see `risk.coupled_risk`. For Gaussian noise it equals SURE.
+    inverse included [1]_ [2]_; see `risk.coupled_risk`. For Gaussian noise SURE estimates the same with less
+    chance in it.
 
     References
     ----------
@@ -222,6 +225,8 @@ class PoissonGaussianSure(Loss):
     """
 
     seed: Annotated[int, at.Ge(0), at.Le(2**31), ADVANCED] = 0
+
+    has_curve: ClassVar[bool] = True
 
     def objective(self, example: Example) -> Objective:
         """Return the coupled estimate in counts, over the mean variance of the noise."""
@@ -238,6 +243,10 @@ class PoissonGaussianSure(Loss):
         ]
         back = to_counts(example)
         return _coupled((inputs[0], inputs[1]), new(example.counts), new(probe), new(std), back)
+
+    def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
+        """Return Stein's estimate in units of the noise, to begin with."""
+        return soft_stein_risk(noisy)
 
 
 @method("noise2self", title="Noise2Self")

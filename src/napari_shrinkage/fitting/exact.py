@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def is_separable(restorer: Shrinkage, loss: Loss) -> bool:
+def has_curves(restorer: Shrinkage, loss: Loss) -> bool:
     """Whether the loss of each band has a threshold of its own: exact for an orthonormal transform.
 
     For others it leaves out what bands have in common, and is where a descent had best begin.
     """
     return (
-        loss.separable
+        loss.has_curve
         and isinstance(restorer.rule, Soft)
         and not isinstance(restorer.threshold, Ratio | RatioPerLevel | Profile)
     )

@@ -17,7 +17,7 @@ from ..restorers import Let, Restorer, Shrinkage
 from ..restorers.fitted import Fitted, typical_noise
 from ..stack import Stack
 from .descent import descended
-from .exact import exact_thresholds, is_separable
+from .exact import exact_thresholds, has_curves
 from .example import example_of, part_of
 from .parts import Parts
 from .progress import Fit, FitProgress, Work
@@ -95,10 +95,10 @@ def _work(restorer: Restorer, loss: Loss, everything: Example, parts: Parts, ite
     if isinstance(restorer, Let):
         return (yield from _weights(restorer, everything))
     assert isinstance(restorer, Shrinkage)
-    if not is_separable(restorer, loss):
+    if not has_curves(restorer, loss):
         return (yield from descended(restorer, parts, iterations, FAR))
     solved = yield from exact_thresholds(restorer, everything, loss)
-    if restorer.transform.orthonormal and restorer.spins == 1:
+    if loss.separable and solved.transform.orthonormal and solved.spins == 1:
         return solved
     return (yield from descended(solved, parts, iterations, NEAR))
 
