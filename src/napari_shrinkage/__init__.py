@@ -81,6 +81,7 @@ _HOME = {
     "EmpiricalWiener": "restorers",
     "Let": "restorers",
     "NonLocalMeans": "restorers",
+    "LearnedDct": "restorers",
     "HotPixels": "restorers",
 }
 __all__ = ["__version__", *_HOME]

@@ -10,6 +10,7 @@ from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
 from .hot_pixels import HotPixels
+from .learned_dct import LearnedDct
 from .let import Let
 from .nl_means import NonLocalMeans
 from .shrinkage import Shrinkage
@@ -21,6 +22,7 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
         "let": Let(),
         "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
         "dct-wiener": EmpiricalWiener(),
+        "learned-dct": LearnedDct(),
         "nl-means": NonLocalMeans(),
         "hot-pixels": HotPixels(),
     }
@@ -50,6 +52,7 @@ __all__ = [
     "PRESETS",
     "EmpiricalWiener",
     "HotPixels",
+    "LearnedDct",
     "Let",
     "NonLocalMeans",
     "Restorer",
