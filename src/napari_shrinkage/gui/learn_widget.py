@@ -106,6 +106,9 @@ class LearnWidget(Panel):
 
     def open_bands(self) -> None:
         """Open the band explorer below the canvas, or bring it to the front."""
+        if self.source.content is None:
+            self.messages.warn("Open an image, or choose one above: the bands are those of an image.")
+            return
         if self.explorer is None:
             self.explorer = explorer = BandExplorer(self.viewer, self._may_be_truth, self._recipe_of)
             explorer.truth.choose(self.loss.reference)
