@@ -103,8 +103,8 @@ class BandPlot(Plot):
             self.line.setValue(threshold)
 
     def _dragged(self) -> None:
+        self.moved.emit(self.threshold)  # first, so that the picture is made while this is drawn
         self._draw_after()
-        self.moved.emit(self.threshold)
 
     def _clicked(self, event: Any) -> None:
         if event.double():
