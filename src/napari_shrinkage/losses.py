@@ -179,7 +179,7 @@ class Sure(Loss):
        bootstrap techniques", 2021, arXiv:2111.09447.
     """
 
-    seed: Annotated[int, at.Ge(0), at.Le(2**31), ADVANCED] = 0
+    seed: Annotated[int, at.Ge(0), at.Le(2**31 - 1), ADVANCED] = 0
 
     has_curve: ClassVar[bool] = True
     separable: ClassVar[bool] = True
@@ -224,7 +224,7 @@ class PoissonGaussianSure(Loss):
        doi:10.1109/TIP.2014.2300821.
     """
 
-    seed: Annotated[int, at.Ge(0), at.Le(2**31), ADVANCED] = 0
+    seed: Annotated[int, at.Ge(0), at.Le(2**31 - 1), ADVANCED] = 0
 
     has_curve: ClassVar[bool] = True
 

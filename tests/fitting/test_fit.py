@@ -235,3 +235,11 @@ def test_a_lazy_image_is_fitted_like_one_in_memory():
     da = pytest.importorskip("dask.array")
     lazy = ns.fit(da.from_array(NOISY, chunks=64), DECIMATED, "sure", noise=SIGMA)
     assert lazy == ns.fit(NOISY, DECIMATED, "sure", noise=SIGMA)
+
+
+def test_a_fit_that_ends_worse_by_its_own_loss_leaves_the_numbers_it_began_with():
+    smooth = np.hypot(*np.mgrid[:48, :48]).astype(np.float32)
+    for seed in range(6):
+        noisy = smooth + np.random.default_rng(seed).normal(0, SIGMA, smooth.shape)
+        fitted = ns.fit(noisy, DECIMATED, "sure", noise=SIGMA)
+        assert fitted.fitted.after <= fitted.fitted.before

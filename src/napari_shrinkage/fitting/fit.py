@@ -15,6 +15,7 @@ from ..losses import Example, Loss, Supervised
 from ..recipe import Step
 from ..restorers import Let, Restorer, Shrinkage
 from ..restorers.fitted import Fitted, typical_noise
+from ..rules import TanhHard
 from ..stack import Stack
 from .descent import descended
 from .exact import exact_thresholds, has_curves
@@ -80,6 +81,8 @@ def fitting(
     risks = [before]
     fitted = yield from _watched(_work(plan.restorer, loss, everything, parts, iterations), risks)
     after = parts.risk(fitted)
+    if after > before and _ends_as_it_began(plan.restorer):
+        fitted, after = plan.restorer, before
     note = Fitted(
         loss=loss.name,
         noise_std=typical_noise(plan.noise, everything.counts),
@@ -101,6 +104,11 @@ def _work(restorer: Restorer, loss: Loss, everything: Example, parts: Parts, ite
     if loss.separable and solved.transform.orthonormal and solved.spins == 1:
         return solved
     return (yield from descended(solved, parts, iterations, NEAR))
+
+
+def _ends_as_it_began(restorer: Restorer) -> bool:
+    """Whether the method before the fit is one that a fit may return: a smooth hard rule ends as another."""
+    return not (isinstance(restorer, Shrinkage) and isinstance(restorer.rule, TanhHard))
 
 
 def _weights(restorer: Let, example: Example) -> Work:
