@@ -285,6 +285,7 @@ class Noise2Self(Loss):
         around = noisy.new_tensor(neighbour_mean(noisy.cpu().numpy(), ndim))
         places = np.unique(np.linspace(0, self.step**ndim, self.phases, endpoint=False).astype(int))
         grids = [np.unravel_index(place, (self.step,) * ndim) for place in places]
+        grids = [grid for grid in grids if np.all(np.less(grid, example.shape))]  # others hide no pixel
         hidden: list[Any] = [(..., *(slice(int(start), None, self.step) for start in grid)) for grid in grids]
 
         def risk(restore: Restore) -> Tensor:

@@ -243,3 +243,39 @@ def test_a_fit_that_ends_worse_by_its_own_loss_leaves_the_numbers_it_began_with(
         noisy = smooth + np.random.default_rng(seed).normal(0, SIGMA, smooth.shape)
         fitted = ns.fit(noisy, DECIMATED, "sure", noise=SIGMA)
         assert fitted.fitted.after <= fitted.fitted.before
+
+
+def test_thresholds_beyond_every_coefficient_do_not_overflow():
+    loud = 1000 * np.random.default_rng(8).standard_normal((64, 64))
+    with np.errstate(over="raise"):
+        fitted = ns.fit(loud, STATIONARY, "supervised", np.zeros_like(loud), noise=1.0, iterations=3)
+    assert all(1000 < t < np.inf for (t,) in fitted.threshold.values.values())
+    assert fitted.fitted.after < 0.1 * fitted.fitted.before
+
+
+def test_a_fit_that_is_fitted_again_to_other_noise_is_no_cause_to_warn():
+    first = ns.fit(NOISY, DECIMATED, noise=SIGMA)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ns.fit(NOISY, first, noise=2 * SIGMA).fitted.noise_std == (2 * SIGMA,)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (3, 3)])
+def test_images_smaller_than_the_grid_of_hidden_pixels_are_fitted(shape: tuple[int, int]):
+    fitted = ns.fit(NOISY[: shape[0], : shape[1]], "wavelet", "noise2self", noise=SIGMA, iterations=2)
+    assert fitted.fitted.after <= fitted.fitted.before
+
+
+def test_weights_of_other_channels_are_refused():
+    pair = ns.fit(np.stack([NOISY, SECOND]), "let", noise=SIGMA, axes="CYX")
+    with pytest.raises(ValueError, match=r"Let has 4 weights for band '1/ad'; the image has 1 channels"):
+        ns.restore(NOISY, pair, noise=SIGMA)
+    both = ns.restore(np.stack([NOISY, NOISY]), ns.fit(NOISY, "let", noise=SIGMA), noise=SIGMA, axes="CYX")
+    np.testing.assert_array_equal(both[0], both[1])
+
+
+def test_a_channel_without_any_value_has_noise_to_compare():
+    fitted = ns.fit(NOISY, DECIMATED, noise=SIGMA)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.isnan(ns.restore(np.full_like(NOISY, np.nan), fitted, noise=SIGMA)).all()

@@ -79,8 +79,9 @@ def _annealed(restorer: Shrinkage, share: float) -> ShrinkageRule:
 
 
 def _softplus(free: Tensor) -> Tensor:
-    return free.exp().log1p()
+    return free.clamp_min(0) + (-free.abs()).exp().log1p()  # nothing overflows, however large the threshold
 
 
 def _inverse_softplus(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    return np.log(np.expm1(np.maximum(values, LEAST)))
+    values = np.maximum(values, LEAST)
+    return values + np.log(-np.expm1(-values))

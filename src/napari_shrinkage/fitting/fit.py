@@ -8,6 +8,7 @@ gradient; linear weights have a closed form.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 
 from ..devices import chosen_device
 from ..engine import resolve
@@ -71,7 +72,8 @@ def fitting(
     _check(step.restorer, loss)
     _check_target(stack, loss, target)
     yield FitProgress(0, 1, "deciding from the data")
-    plan = resolve(step, stack, "cpu")
+    fresh = replace(step, restorer=step.restorer.replace(fitted=None))  # an earlier fit is no cause to warn
+    plan = resolve(fresh, stack, "cpu")
     if plan.noise.silent():
         raise ValueError("a channel has no noise, so there is nothing to fit; leave that channel out.")
     everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(loss, Supervised))

@@ -47,7 +47,8 @@ class Parts:
         """Return at most `MOST` parts of about `PIXELS` values each, each with windows from everywhere."""
         count = min(round(example.noisy.numel() / PIXELS), MOST)
         if count <= 2:
-            return cls((example,), (loss.objective(example),))
+            whole = _cut(example, [(slice(None),)], device)
+            return cls((whole,), (loss.objective(whole),))
         windows = _windows(example, count * PIXELS)
         count = min(count, len(windows))
         order = np.random.default_rng(STREAM).permutation(len(windows))
@@ -70,9 +71,10 @@ def _windows(example: Example, values: int) -> list[tuple[slice, ...]]:
     """Return windows (batch, every channel, *spatial) of about so many values, evenly spread."""
     fields, channels, *shape = example.noisy.shape
     side = SIDE[len(shape)]
-    each = math.ceil(values / (channels * fields * math.prod(min(side, n) for n in shape)))
-    spatial = spread_windows(shape, side, each)
-    return [(slice(i, i + 1), slice(None), *window) for i in range(fields) for window in spatial]
+    most = math.ceil(values / (channels * math.prod(min(side, n) for n in shape)))
+    spatial = spread_windows(shape, side, math.ceil(most / fields))
+    found = [(slice(i, i + 1), slice(None), *window) for i in range(fields) for window in spatial]
+    return found[:: max(len(found) // most, 1)]
 
 
 def _cut(example: Example, windows: Sequence[tuple[slice, ...]], device: str) -> Example:

@@ -49,7 +49,9 @@ class Fitted(Method):
 
 def typical_noise(noise: NoiseModel, fields: Float) -> tuple[float, ...]:
     """Return the noise std of each channel at its mean brightness, from fields (B, C, *spatial) in counts."""
-    means = np.nanmean(np.where(np.isfinite(fields), fields, np.nan), axis=(0, *range(2, fields.ndim)))
+    known, axes = np.isfinite(fields), (0, *range(2, fields.ndim))
+    sums = np.where(known, fields, 0).sum(axes, dtype=np.float64)
+    means = sums / np.maximum(known.sum(axes), 1)  # 0 where nothing is finite: so such planes are filled
     stds = noise.std(means.reshape(-1, *(1,) * (fields.ndim - 2)))
     return tuple(float(std) for std in np.ravel(stds))
 

@@ -107,7 +107,9 @@ class Let(Restorer):
     def channel(self, index: int) -> Self:
         """Return the restorer of one channel alone, with its weights."""
         assert self.weights is not None, "resolve before channel"
-        return self.replace(weights={key: a[2 * index : 2 * index + 2] for key, a in self.weights.items()})
+        return self.replace(
+            weights={key: a[2 * index : 2 * index + 2] or a for key, a in self.weights.items()}
+        )
 
     def geometry(self) -> Geometry:
         """Return the transform's geometry."""
@@ -121,10 +123,19 @@ class Let(Restorer):
         )
 
     def _mapped(self, band: Band, gain: float) -> Tensor:
-        assert self.weights is not None, "resolve before apply"
-        a = band.data.new_tensor(self.weights[band.key]).reshape(-1, 2, *(1,) * self.spatial_ndim)
+        a = band.data.new_tensor(self._weights_of(band)).reshape(-1, 2, *(1,) * self.spatial_ndim)
         linear, thresholded = expansion(band.data, gain)
         return a[:, 0] * linear + a[:, 1] * thresholded
+
+    def _weights_of(self, band: Band) -> tuple[float, ...]:
+        assert self.weights is not None, "resolve before apply"
+        found, channels = self.weights.get(band.key, ()), band.data.shape[1]
+        if len(found) not in (2, 2 * channels):
+            raise ValueError(
+                f"Let has {len(found)} weights for band {band.key!r}; the image has {channels} channels. "
+                "Give two, or two per channel, or weights=None to solve them again on this image."
+            )
+        return found
 
 
 def expansion(c: Tensor, gain: float) -> tuple[Tensor, Tensor]:

@@ -81,5 +81,6 @@ def neighbour_mean(image: Array, ndim: int) -> Array:
     footprint[(1,) * ndim] = 0
     kernel = footprint.reshape((1,) * (image.ndim - ndim) + footprint.shape)
     known = np.isfinite(image)
-    total = convolve(np.where(known, image, 0), kernel)
-    return np.asarray(total / np.maximum(convolve(known.astype(np.float32), kernel), 1e-6))
+    total = convolve(np.where(known, image, 0), kernel, mode="constant")
+    count = convolve(known.astype(np.float32), kernel, mode="constant")  # none beyond the border
+    return np.asarray(total / np.maximum(count, 1e-6))
