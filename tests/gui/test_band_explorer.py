@@ -9,9 +9,12 @@ import pytest
 from qtpy.QtCore import Qt
 
 import napari_shrinkage as ns
+from napari_shrinkage.engine import drain
+from napari_shrinkage.gui.band_content import BandWish, loading
 from napari_shrinkage.gui.band_explorer import BandExplorer
 from napari_shrinkage.gui.band_plot import folded
 from napari_shrinkage.gui.band_views import BandGrid, FrequencyView
+from napari_shrinkage.gui.content import Content
 from napari_shrinkage.gui.kept_analysis import AnalysisKeeper
 from napari_shrinkage.gui.learn_widget import LearnWidget
 from napari_shrinkage.noise import Autocorrelation
@@ -118,6 +121,58 @@ def test_the_truth_adds_the_oracle_which_no_other_choice_beats(explored, noisy, 
         )
     assert errors["oracle"] <= min(errors.values())
     assert errors["oracle"] < errors["bayes"]
+
+
+def test_thresholds_set_by_hand_do_not_hold_back_a_truth_other_noise_or_another_image(
+    explored, noisy, wait_for
+):
+    viewer, layer, widget = explored(noisy, WAVELET, ns.Gaussian(10.0))
+    explorer = widget.explorer
+    truth = viewer.add_image(np.zeros_like(noisy), name="truth")
+    viewer.layers.selection.active = layer
+    for act in (
+        lambda: explorer.truth.choose(truth),
+        lambda: widget.noise.setValue(ns.Gaussian(5.0)),
+        lambda: widget.source.choose(truth),
+    ):
+        explorer.set_all("bayes")
+        before, kept = explorer.bands, explorer.values
+        act()
+        wait_for(lambda: explorer.bands is not before and not explorer.job.running)  # noqa: B023
+        assert explorer.values == kept
+    assert explorer.bands.wish.content is widget.source.content
+
+
+def test_a_method_without_such_bands_shows_none(explored, noisy, wait_for):
+    _, _, widget = explored(noisy, WAVELET, ns.Gaussian(10.0))
+    explorer = widget.explorer
+    fixed = WAVELET.replace(threshold=ns.PerBand(values=explorer.values))
+    widget.editor.setValue(ns.Let())
+    wait_for(lambda: explorer.view is None and not explorer.job.running)
+    assert "weights" in explorer.messages.text()
+    assert not any(button.isEnabled() for button in (*explorer.buttons.values(), explorer.export_button))
+    widget.editor.setValue(fixed)
+    wait_for(lambda: explorer.view is not None)
+    assert not explorer.messages.text()
+    assert explorer.buttons["sure"].isEnabled()
+
+
+def test_thresholds_for_other_channels_are_told_of(explored, noisy, wait_for):
+    two = np.stack([noisy, noisy[::-1]])
+    viewer, _, widget = explored(two, WAVELET, axis_labels=("c", "y", "x"))
+    widget.explorer.set_all("bayes")
+    viewer.add_image(noisy, name="one channel")
+    wait_for(lambda: "2 thresholds" in widget.explorer.messages.text())
+    assert widget.explorer.view is None
+
+
+@pytest.mark.parametrize("rule", [ns.Soft(), ns.Hard(), ns.Garrote()], ids=lambda rule: rule.name)
+def test_what_buttons_need_is_worked_out_in_the_worker(noisy, rule):
+    wish = BandWish(
+        Content(ns.Stack(noisy)), WAVELET.replace(rule=rule), ns.Gaussian(10.0), ns.Stack(noisy - 1)
+    )
+    bands = drain(loading(wish, None))
+    assert all({"thresholds"} <= set(vars(band)) for band in bands.found.values())
 
 
 def test_export_and_import_are_a_round_trip(explored, noisy, wait_for, tmp_path):

@@ -148,6 +148,7 @@ def loading(wish: BandWish, known: Bands | None) -> Work:
     content = wish.content
     plan = content.plan(wish.restorer, wish.noise, wish.device, wish.threads)
     made = Bands(wish, plan, {})
+    made.starting  # noqa: B018, fails here where the thresholds are those of other bands or channels
     if known is not None and _alike(known, made):
         return replace(made, found=known.found)
     yield Progress(0, 1, "analysing the image")
@@ -155,7 +156,7 @@ def loading(wish: BandWish, known: Bands | None) -> Work:
     truth = None if wish.reference is None else wish.reference.array
     rule: Any = restorer.rule
     bands = bands_of(stack.array, restorer.transform, plan.noise, truth, stack.axes, cast(Soft, rule))
-    yield from _prepared(bands, made.knows_risk)
+    yield from _prepared(bands)
     return replace(made, found={(band.key, band.channel): band for band in bands})
 
 
@@ -169,8 +170,8 @@ def _alike(known: Bands, made: Bands) -> bool:
     )
 
 
-def _prepared(bands: tuple[DetailBand, ...], knows_risk: bool) -> Iterator[Progress]:
+def _prepared(bands: tuple[DetailBand, ...]) -> Iterator[Progress]:
     """Work out what the plots will ask for, so that the GUI thread need not."""
     for done, band in enumerate(bands):
         yield Progress(done, len(bands), "analysing the image")
-        assert band.thresholds if knows_risk else True
+        band.thresholds  # noqa: B018, cached from here on, as are the curves behind it

@@ -112,7 +112,7 @@ class BandExplorer(QWidget):
 
     def follow(self, wish: BandWish) -> None:
         """Show the bands of a wish: at once where only thresholds differ, else from a worker."""
-        if wish.restorer is self._shown or self._takes(wish):
+        if self._takes(wish):
             return
         if self.job.running:
             self._waiting = wish
@@ -238,6 +238,8 @@ class BandExplorer(QWidget):
         resolved = BandWish(bands.wish.content, bands.restorer, bands.wish.noise, bands.wish.reference)
         if not (wish.same_bands(bands.wish) or wish.same_bands(resolved)):
             return False
+        if wish.restorer is self._shown:
+            return True
         found = self._thresholds_of(wish.restorer)
         if found is None or self.view is None:
             return False
@@ -310,20 +312,30 @@ class BandExplorer(QWidget):
         self.loaded.emit()
 
     def _new_view(self, bands: Bands) -> None:
-        if self.view is not None:
-            self.view.close_view()
+        self._drop_view()
         kind = FrequencyView if isinstance(bands.restorer.transform, SlidingDCT) else BandGrid
         self.view = kind(self._viewer, bands)
         self.view.moved.connect(self._moved)
         self.view.reset.connect(self._reset)
         self.area.setWidget(self.view)
 
+    def _drop_view(self) -> None:
+        view, self.view = self.view, None
+        if view is not None:
+            view.close_view()
+            self.area.takeWidget()
+            view.deleteLater()
+
     def _show_channel(self) -> None:
         if self.bands is not None and self.view is not None:
             self.view.show_channel(self.bands, self._channel, self.values)
 
     def _fail(self, message: str) -> None:
-        self.legend.setText("")
+        """Show no bands: those of an earlier wish are not the method's."""
+        self._drop_view()
+        self.bands = self._shown = None
+        self.channel.hide()
+        self._show_state()
         self.messages.warn(message)
 
     def _running_changed(self, running: bool) -> None:
