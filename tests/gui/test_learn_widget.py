@@ -8,11 +8,12 @@ from qtpy.QtCore import Qt
 
 import napari_shrinkage as ns
 from napari_shrinkage.gui import learning
+from napari_shrinkage.gui.content import Content
 from napari_shrinkage.gui.layers import record_of_layer
 from napari_shrinkage.gui.learn_editor import not_learning
 from napari_shrinkage.gui.learn_widget import LearnWidget
 from napari_shrinkage.gui.loss_row import PLANE
-from napari_shrinkage.losses import Noise2Noise, Noise2Self, Supervised
+from napari_shrinkage.losses import Noise2Noise, Noise2Self, Supervised, Sure
 
 EXACT = ns.Shrinkage(transform=ns.Wavelet(wavelet="db2", levels=2))
 DESCENDING = ns.Shrinkage(transform=ns.StationaryWavelet(levels=2))
@@ -93,6 +94,67 @@ def test_stopping_keeps_the_numbers_of_that_moment(opened, noisy, qtbot, wait_fo
     assert kept.fitted.after == widget.learned.fit.risks[-1]
     assert widget.gain.text().startswith("Stopped.")
     assert len(results(viewer)) == 1
+
+
+def test_a_stop_before_anything_got_better_keeps_the_first_numbers(noisy):
+    layer, stack = object(), ns.Stack(noisy)
+    begin = ns.Shrinkage(transform=ns.StationaryWavelet(levels=2))
+    lesson = learning.Lesson(layer, Content(stack), stack, None, begin, TENTH, Sure())
+    first, worse = (begin.replace(threshold=ns.Ratio(r=r)) for r in (1.0, 3.0))
+    kept = learning.fit_so_far(lesson, TENTH, [first, worse], [0.2, 0.3])
+    assert kept.restorer.threshold == first.threshold
+    assert (kept.restorer.fitted.after, kept.risks[-1]) == (0.2, 0.2)
+    smooth = first.replace(rule=ns.TanhHard())
+    hard = worse.replace(rule=ns.Hard())
+    assert learning.fit_so_far(lesson, TENTH, [smooth, hard], [0.2, 0.3]).restorer.rule == ns.Hard()
+    assert learning.fit_so_far(lesson, TENTH, [first, worse], [0.3, 0.2]).restorer.threshold == ns.Ratio(
+        r=3.0
+    )
+
+
+def test_an_estimate_below_zero_is_explained(noisy):
+    stack = ns.Stack(noisy)
+    lesson = learning.Lesson(object(), Content(stack), stack, None, EXACT, TENTH, Sure())
+    for risks, explained in (([-0.0189, -0.0355], True), ([0.1, -0.01], True), ([0.2, 0.1], False)):
+        fit = learning.fit_so_far(lesson, TENTH, [EXACT, EXACT], risks)
+        words = learning.gain_in_words(learning.Learned(lesson, fit))
+        assert ("weaker than it was taken to be" in words) == explained
+        assert ("dB" in words) == (not explained)
+
+
+def test_another_layer_selected_while_it_learns_changes_nothing(opened, noisy, qtbot, wait_for):
+    viewer, layer, widget = opened(np.tile(noisy, (3, 3)), DESCENDING)
+    start(qtbot, widget)
+    wait_for(lambda: len(widget.curve.risks) > 1)
+    viewer.add_image(np.stack([noisy, noisy]), name="other", axis_labels=("c", "y", "x"))
+    assert widget.source.layer is layer
+    widget.stop()
+    wait_for(lambda: not widget.fit.running and not widget.job.running)
+    assert [one.name for one in results(viewer)] == ["picture denoised"]
+    assert viewer.layers["picture denoised"].data.shape == layer.data.shape
+
+
+def test_bands_opened_while_it_learns_follow_the_fit_and_cannot_be_dragged(opened, noisy, qtbot, wait_for):
+    viewer, _, widget = opened(np.tile(noisy, (3, 3)), DESCENDING)
+    start(qtbot, widget)
+    wait_for(lambda: len(widget.curve.risks) > 1)
+    widget.open_bands()
+    assert not widget.explorer.isEnabled()
+    wait_for(lambda: widget.explorer.bands is not None)
+    wait_for(lambda: not widget.fit.running and not widget.job.running)
+    assert widget.explorer.isEnabled()
+    assert widget.explorer.values == widget.editor.value.threshold.values
+    viewer.window.remove_dock_widget(widget)
+    assert "Bands" not in viewer.window.dock_widgets
+
+
+def test_nothing_is_learned_while_a_run_is_under_way(opened, noisy, wait_for):
+    _, _, widget = opened(np.tile(noisy, (3, 3)))
+    widget.run()
+    assert widget.job.running
+    assert not widget.learn_button.isEnabled()
+    wait_for(lambda: not widget.job.running)
+    assert widget.learn_button.isEnabled()
 
 
 def test_cancelling_leaves_nothing(opened, noisy, qtbot, wait_for):

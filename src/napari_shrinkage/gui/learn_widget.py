@@ -117,6 +117,7 @@ class LearnWidget(Panel):
             explorer.closed.connect(self._explorer_closed)
             self.live.keeper = AnalysisKeeper()
             explorer.show_learned(None if self.learned is None else self.learned.fit.restorer)
+            explorer.setEnabled(not self.fit.running)
             self.viewer.window.add_dock_widget(explorer, name="Bands", area="bottom")
             explorer.loaded.connect(self._bands_loaded)
         dock = dock_of(self.explorer)
@@ -134,9 +135,7 @@ class LearnWidget(Panel):
         explorer, self.explorer = self.explorer, None
         if explorer is not None:
             explorer.close_explorer()
-            dock = dock_of(explorer)
-            if dock is not None:
-                dock.hide()
+            self.viewer.window.remove_dock_widget(explorer)
         super().close_panel()
 
     def _recipe_of(self, restorer: Restorer) -> Recipe:
@@ -197,7 +196,7 @@ class LearnWidget(Panel):
     def _fit_progressed(self, progress: Progress) -> None:
         risk, restorer = risk_of(progress), restorer_of(progress)
         if risk is not None:
-            self.curve.add(risk, max(progress.total, 1) if progress.total > 1 else 1)
+            self.curve.add(risk, max(progress.total, 1))
         if restorer is not None and self.lesson is not None:
             self.live.set_wish(restorer, self.noise.value)
             if self.explorer is not None:
@@ -224,11 +223,12 @@ class LearnWidget(Panel):
         self.curve.hide()
 
     def _fit_running(self, running: bool) -> None:
-        self.learn_button.setEnabled(not running and self.source.content is not None)
+        self._show_learn_button()
         self.stop_button.setEnabled(running)
         self.bands_button.setEnabled(self.source.content is not None)
-        for part in (self.editor, self.loss, self.noise, self.source):
-            part.setEnabled(not running)
+        for part in (self.editor, self.loss, self.noise, self.source, self.menu, self.explorer):
+            if part is not None:
+                part.setEnabled(not running)
         self.run_button.setEnabled(not running and not self.job.running and self.source.content is not None)
         if running or self.lesson is None:
             return
@@ -238,6 +238,14 @@ class LearnWidget(Panel):
         if self.learned is not None and self.learned.lesson is lesson:
             self.run()
 
+    def _running_changed(self, running: bool) -> None:
+        super()._running_changed(running)
+        self._show_learn_button()
+
+    def _show_learn_button(self) -> None:
+        idle = not (self.fit.running or self.job.running)
+        self.learn_button.setEnabled(idle and self.source.content is not None)
+
     def _thresholds_set(self, restorer: Shrinkage) -> None:
         """Preview the thresholds that the explorer tells."""
         self.preview_button.setChecked(True)
@@ -246,8 +254,10 @@ class LearnWidget(Panel):
     def _follow_bands(self) -> None:
         """Show the bands of the method in use in the explorer."""
         content = self.source.content
-        if self.explorer is None or content is None or self.fit.running:
+        if self.explorer is None or content is None:
             return
+        if self.fit.running and self.explorer.bands is not None:
+            return  # the lines follow the fit
         device, threads = preferred_device(), preferred_threads()
         wish = self.editor.value, self.noise.value, self._truth_stack(content.stack)
         self.explorer.follow(BandWish(content, *wish, device, threads))

@@ -7,13 +7,14 @@ numbers of that moment; cancelling leaves nothing.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
 
 from ..engine import Progress
 from ..fitting import Fit, FitProgress, fitting
-from ..losses import Loss
+from ..losses import Loss, Supervised
 from ..methods import members
 from ..noise import NoiseModel
 from ..recipe import Step
@@ -24,6 +25,11 @@ from ..stack import Stack
 from ..windows import Region
 from .content import Content
 from .jobs import Work
+
+BELOW_ZERO = (
+    "Below zero: the noise is weaker than it was taken to be, for instance where values are cut off, or the "
+    "image is too small for a sure estimate."
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ def learning(lesson: Lesson, stop: Event, device: str) -> Work:
     noise = lesson.content.noise() if lesson.noise is None else lesson.noise
     step = Step(lesson.restorer, noise)
     work = fitting(step, lesson.stack, lesson.loss, lesson.target, device=device)
+    begin: Restorer | None = None
     risks: list[float] = []
     while True:
         try:
@@ -78,14 +85,19 @@ def learning(lesson: Lesson, stop: Event, device: str) -> Work:
         except StopIteration as end:
             return Learned(lesson, end.value)
         risks += [] if progress.risk is None else [progress.risk]
+        begin = begin or progress.restorer
         yield progress
-        if stop.is_set() and progress.restorer is not None:
+        if stop.is_set() and begin is not None and progress.restorer is not None:
             work.close()
-            return Learned(lesson, fit_so_far(lesson, noise, progress.restorer, risks), stopped=True)
+            fit = fit_so_far(lesson, noise, [begin, progress.restorer], risks)
+            return Learned(lesson, fit, stopped=True)
 
 
-def fit_so_far(lesson: Lesson, noise: NoiseModel, restorer: Restorer, risks: list[float]) -> Fit:
-    """Return what an unfinished fit has: its numbers, and the loss as it was evaluated last."""
+def fit_so_far(lesson: Lesson, noise: NoiseModel, methods: Sequence[Restorer], risks: list[float]) -> Fit:
+    """Return what an unfinished fit has: the last method, or the first where its loss was less."""
+    restorer = methods[-1]
+    if risks[-1] > risks[0] and alike_in_rule(methods[0], restorer):
+        restorer, risks = methods[0], [*risks, risks[0]]
     fields = drawn_fields(lesson.stack, restorer.spatial_ndim)
     model = noise.for_channels(lesson.stack.channels)
     note = Fitted(
@@ -97,6 +109,11 @@ def fit_so_far(lesson: Lesson, noise: NoiseModel, restorer: Restorer, risks: lis
     )
     assert isinstance(restorer, Shrinkage | Let)
     return Fit(Step(restorer.replace(fitted=note), model), tuple(risks))
+
+
+def alike_in_rule(one: Restorer, other: Restorer) -> bool:
+    """Whether two methods have the same rule: a smooth hard one becomes hard, and may not be gone back to."""
+    return getattr(one, "rule", None) == getattr(other, "rule", None)
 
 
 def risk_of(progress: Progress) -> float | None:
@@ -138,15 +155,16 @@ def frame_pairs(stack: Stack, region: Region | None) -> tuple[Stack, Stack]:
 
 
 def gain_in_words(learned: Learned) -> str:
-    """Say how much of the noise is left before and after a fit."""
+    """Say how much of the noise is left before and after a fit, and what a number below zero means."""
     fitted = getattr(learned.fit.restorer, "fitted", None)
     assert isinstance(fitted, Fitted)
     before, after = fitted.before, fitted.after
     title = members(Loss)[fitted.loss].title
     start = "Stopped. " if learned.stopped else ""
-    verb = "Error" if learned.lesson.loss.needs_target else "Estimated error"
+    verb = "Error" if isinstance(learned.lesson.loss, Supervised) else "Estimated error"
     said = f"{start}{verb} {before:.3g} → {after:.3g} of the noise ({title})"
+    doubt = f" {BELOW_ZERO}" if min(before, after) < 0 else ""
     if after >= before:
-        return f"{said}: the numbers it began with were as good."
+        return f"{said}: the numbers it began with were as good.{doubt}"
     better = f", {10 * math.log10(before / after):.2f} dB better" if after > 0 else ""
-    return f"{said}{better}."
+    return f"{said}{better}.{doubt}"

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QWidget
 
 from .plots import Plot
 
 COLOR = "#f0a030"
-LEAST_HEIGHT = 90
+LEAST_HEIGHT, USUAL_HEIGHT, MOST_HEIGHT = 60, 100, 130  # pixels
+FEW_STEPS, WHOLE_STEPS = 5, [(1.0, 0.0)]  # of few steps no ticks in between
 
 
 class RiskPlot(Plot):
@@ -24,8 +26,12 @@ class RiskPlot(Plot):
         self.risks: list[float] = []
         self._steps = 1
         self.setMinimumHeight(LEAST_HEIGHT)
-        self.setMaximumHeight(LEAST_HEIGHT + 40)
+        self.setMaximumHeight(MOST_HEIGHT)
         self._plot.setMouseEnabled(x=False, y=False)
+
+    def sizeHint(self) -> QSize:
+        """Ask for room for some numbers on the axis."""
+        return QSize(0, USUAL_HEIGHT)
 
     def begin(self) -> None:
         """Forget the last fit."""
@@ -58,6 +64,7 @@ class RiskPlot(Plot):
             symbolSize=7,
         )
         self._plot.setXRange(0, self._steps, padding=0.03)
+        self._plot.getAxis("bottom").setTickSpacing(levels=WHOLE_STEPS if self._steps < FEW_STEPS else None)
         if self.risks:
             low, high = min(self.risks), max(self.risks)
             room = max(high - low, 0.02 * abs(high), 1e-4) * 0.15

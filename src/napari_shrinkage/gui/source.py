@@ -116,9 +116,9 @@ class SourceRow(QWidget):
             self._chosen()
 
     def _follow_active(self, event: Any = None) -> None:
-        """Work on the layer that the user selects, unless we made it."""
+        """Work on the layer that the user selects, unless we made it; a disabled row stays with its own."""
         active = self._viewer.layers.selection.active
-        if active is not None and is_image(active) and not is_made(active):
+        if self.isEnabled() and active is not None and is_image(active) and not is_made(active):
             self.choose(active)
 
     def _chosen(self, index: int = 0) -> None:
