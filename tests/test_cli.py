@@ -393,3 +393,31 @@ def test_a_record_is_json_that_names_the_input_file(folder):
     assert run(folder / "cells.ome.tif", "-o", folder / "out.ome.zarr", *FAST) == 0
     attributes = json.loads((folder / "out.ome.zarr" / "zarr.json").read_text())["attributes"]
     assert attributes["napari_shrinkage"]["record"]["input"]["source"] == str(folder / "cells.ome.tif")
+
+
+def fit(*arguments: object) -> int:
+    return main(["fit", *map(str, arguments)])
+
+
+def test_a_fit_is_the_recipe_of_what_the_api_fits(folder, capsys):
+    recipe = folder / "new" / "cells.json"
+    assert fit(folder / "cells.ome.tif", "-o", recipe, "--set", "transform.levels=1", "--noise", "5") == 0
+    assert "sure: error from" in capsys.readouterr().out
+    method = NAMED["wavelet"].replace(transform=ns.StationaryWavelet(levels=1))
+    cells = files.read(folder / "cells.ome.tif")
+    assert ns.load_recipe(recipe) == ns.Recipe.of(ns.fit(cells.array, method, noise=5, axes="ZYX"))
+    assert run(folder / "cells.ome.tif", "-o", folder / "out.ome.tif", "--recipe", recipe) == 0
+
+
+def test_a_fit_takes_the_place_of_no_image_and_of_no_recipe(folder, capsys):
+    cells = folder / "cells.ome.tif"
+    before = cells.read_bytes()
+    assert fit(cells, "-o", cells, "--overwrite") == 2
+    assert "give a name that ends in .json" in capsys.readouterr().err
+    assert cells.read_bytes() == before
+    recipe = folder / "kept.json"
+    recipe.write_text("{}")
+    assert fit(cells, "-o", recipe) == 2
+    assert fit(cells, "-o", recipe, "--overwrite", "--method", "nl-means") == 2
+    assert recipe.read_text() == "{}"
+    assert len(capsys.readouterr().err.strip().splitlines()) == 2

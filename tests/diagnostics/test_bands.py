@@ -193,3 +193,8 @@ def test_a_poisson_band_has_the_std_at_the_mean_brightness():
 def test_a_reference_of_another_shape_is_refused(noisy, clean):
     with pytest.raises(ValueError, match="shape"):
         bands_of(noisy, HAAR, SIGMA, clean[:, 1:], "CYX")
+
+
+def test_a_gain_at_an_oracle_that_is_not_known_is_refused(noisy):
+    with pytest.raises(ValueError, match=r"no threshold 'oracle'; expected bayes, sure\."):
+        gain_per_level(bands_of(noisy, HAAR, SIGMA, axes="CYX"))

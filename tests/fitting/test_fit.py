@@ -279,3 +279,8 @@ def test_a_channel_without_any_value_has_noise_to_compare():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isnan(ns.restore(np.full_like(NOISY, np.nan), fitted, noise=SIGMA)).all()
+
+
+def test_an_image_without_light_says_that_nothing_can_be_estimated():
+    with pytest.raises(ValueError, match="Poisson-Gaussian SURE has no value on this image"):
+        ns.fit(np.zeros((32, 32)), STATIONARY, "poisson-gaussian-sure", noise=ns.PoissonGaussian(1.0))

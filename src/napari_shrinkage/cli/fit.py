@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..files import FileProblem
+from ..files import FileProblem, made_folder
+from ..files.problems import whole_or_nothing
 from ..fitting import Fit, FitProgress, fitting
 from ..losses import chosen_loss
 from ..noise import NoiseWarning
@@ -24,10 +25,14 @@ def fit_file(arguments: argparse.Namespace) -> int:
     """Fit a method to an image and write it as a recipe; return 0, or 2 if something could not be used."""
     try:
         target = Path(arguments.output)
-        if target.exists() and not arguments.overwrite:
-            raise FileProblem(f"{target} exists; give another name, or --overwrite.")
-        found = _fitted(arguments)
-        save_recipe(Recipe.of(found.restorer, device=arguments.device or "auto"), target)
+        if target.suffix != ".json":
+            raise FileProblem(
+                f"a recipe is a JSON file, and {target} is none; give a name that ends in .json."
+            )
+        made_folder(target.parent)
+        with whole_or_nothing(target, arguments.overwrite) as part:
+            found = _fitted(arguments)
+            save_recipe(Recipe.of(found.restorer, device=arguments.device or "auto"), part)
     except EXPECTED as error:
         say(str(error) or type(error).__name__)
         return BAD_INPUT

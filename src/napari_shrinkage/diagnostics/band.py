@@ -218,6 +218,11 @@ def gain_per_level(
     dict of int to float
         By level, the finest is 1; in units of the image squared. Their sum is the whole gain where the
         transform is orthonormal.
+
+    Raises
+    ------
+    ValueError
+        If a band has no threshold of this name: "oracle" needs a reference.
     """
     channels = 1 + max((band.channel for band in bands), default=0)
     gains: dict[int, float] = {}
@@ -230,8 +235,17 @@ def gain_per_level(
 
 def _threshold_of(band: DetailBand, threshold: str | FixedThreshold, channels: int) -> float:
     if isinstance(threshold, str):
-        return band.thresholds[threshold]
+        return _named(band, threshold)
     return per_channel(threshold.multiple(band.subband), channels, band.key)[band.channel]
+
+
+def _named(band: DetailBand, name: str) -> float:
+    if name not in band.thresholds:
+        raise ValueError(
+            f"band {band.key!r} has no threshold {name!r}; expected {', '.join(band.thresholds)}. "
+            'For "oracle" give bands_of a reference.'
+        )
+    return band.thresholds[name]
 
 
 def _is_detail(taps: Filter) -> bool:

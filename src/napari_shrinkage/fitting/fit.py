@@ -7,6 +7,7 @@ gradient; linear weights have a closed form.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from dataclasses import replace
 
@@ -79,6 +80,11 @@ def fitting(
     everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(loss, Supervised))
     parts = Parts.of(everything, loss, chosen_device(device, has_kernel=False)[0])
     before = parts.risk(plan.restorer)
+    if not math.isfinite(before):
+        raise ValueError(
+            f"{loss.title} has no value on this image ({before}). Check the noise: by its model the pixels "
+            "may have none."
+        )
     yield FitProgress(0, 1, "starting", before, plan.restorer)
     risks = [before]
     fitted = yield from _watched(_work(plan.restorer, loss, everything, parts, iterations), risks)
