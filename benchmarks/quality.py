@@ -50,6 +50,7 @@ def nl_means(picture: Picture, sigma: float) -> Picture:
 METHODS: dict[str, Method] = {
     "ours: dct": ours("dct"),
     "ours: dct-wiener": ours("dct-wiener"),
+    "ours: learned-dct": ours("learned-dct"),
     "ours: wavelet (stationary, BayesShrink)": ours("wavelet"),
     "ours: let (SURE-LET)": ours("let"),
     "scikit-image BayesShrink": bayes_shrink,
