@@ -21,6 +21,7 @@ from .noise import Autocorrelation, NoiseModel
 from .noise.units import opponent_stds, to_noise_units
 from .risk import Trial, neighbour_mean, noise_field
 from .risk_curves import RiskCurve, soft_risk, soft_stein_risk
+from .smooth_sure import smooth_minimum
 from .stack import Array, Float
 
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ class Loss(Method):
         Probes and masks are drawn here, once, so that the loss does not flicker while it is made small.
         """
 
+    def best_threshold(self, noisy: Array, target: Array | None) -> float:
+        """Return the soft threshold of least loss for the coefficients of a band, in units of their noise."""
+        return self.curve(noisy, target).minimum()[0]
+
     def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
         """Return the loss of the soft rule on the coefficients of a band, in units of their noise."""
         raise NotImplementedError(f"{type(self).__name__} says nothing of a band by itself; use objective.")
@@ -120,6 +125,24 @@ class Supervised(Loss):
         """Return the exact error against the target."""
         assert target is not None
         return soft_risk(noisy, target)
+
+
+@method("supervised-psnr", title="Supervised, mean PSNR")
+class SupervisedPsnr(Supervised):
+    """The geometric mean of the pictures' errors against clean ones, which a mean of PSNRs stands for.
+
+    Notes
+    -----
+    For a set of pictures: where errors are added up, the few textured pictures decide.
+    """
+
+    separable: ClassVar[bool] = False
+
+    def objective(self, example: Example) -> Objective:
+        """Return the geometric mean of the pictures' mean squared errors."""
+        target = _target_of(example)
+        axes = tuple(range(1, target.ndim))
+        return lambda restore: (restore(example.noisy) - target).square().mean(axes).log().mean().exp()
 
 
 @method("noise2noise", title="Noise2Noise")
@@ -160,6 +183,8 @@ class Sure(Loss):
 
     Parameters
     ----------
+    smooth : bool
+        Whether the estimate of a band is smoothed (`SmoothSure`) before its lowest point is sought.
     seed : int
         Of the probe, for transforms whose bands are not independent.
 
@@ -179,6 +204,7 @@ class Sure(Loss):
        bootstrap techniques", 2021, arXiv:2111.09447.
     """
 
+    smooth: bool = True
     seed: Annotated[int, at.Ge(0), at.Le(2**31 - 1), ADVANCED] = 0
 
     has_curve: ClassVar[bool] = True
@@ -198,6 +224,10 @@ class Sure(Loss):
     def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
         """Return Stein's estimate in closed form."""
         return soft_stein_risk(noisy)
+
+    def best_threshold(self, noisy: Array, target: Array | None) -> float:
+        """Return the threshold of least estimate, of the smoothed one if asked to."""
+        return smooth_minimum(np.abs(noisy)) if self.smooth else super().best_threshold(noisy, target)
 
 
 @method("poisson-gaussian-sure", title="Poisson-Gaussian SURE")
@@ -264,7 +294,9 @@ class Noise2Self(Loss):
     -----
     *Valid* where neighbouring pixels do not share their noise. A hidden pixel is shown as the mean of its
     neighbours, which is smooth already, so the loss hardly tells thresholds that are too small from good
-    ones: it mends large ones, and is best begun from `Bayes`. Where the noise is known, SURE is better.
+    ones. Where the noise is weak, what that mean misses of the image outweighs the noise, and the thresholds
+    come out too large: at a std of 10 with the Haar wavelet the error of photographs was up to half above
+    that of `Bayes`. Where the noise is known, SURE is better.
 
     References
     ----------

@@ -83,7 +83,7 @@ def test_a_second_noisy_image_is_nearly_as_good_as_a_clean_one():
 
 
 def test_sure_on_an_orthonormal_transform_is_the_sure_threshold():
-    fitted = ns.fit(NOISY, DECIMATED, "sure", noise=SIGMA)
+    fitted = ns.fit(NOISY, DECIMATED, Sure(smooth=False), noise=SIGMA)
     chosen = ns.resolve(ns.Step(DECIMATED.replace(threshold=ns.Sure()), ns.Gaussian(SIGMA)), ns.Stack(NOISY))
     for key, value in chosen.restorer.threshold.values.items():
         assert fitted.threshold.values[key] == pytest.approx(value, abs=1e-5)
@@ -284,3 +284,19 @@ def test_a_channel_without_any_value_has_noise_to_compare():
 def test_an_image_without_light_says_that_nothing_can_be_estimated():
     with pytest.raises(ValueError, match="Poisson-Gaussian SURE has no value on this image"):
         ns.fit(np.zeros((32, 32)), STATIONARY, "poisson-gaussian-sure", noise=ns.PoissonGaussian(1.0))
+
+
+def test_a_mean_of_psnrs_counts_pictures_alike():
+    strong, weak = 3 * CLEAN - 200, CLEAN / 10  # texture far above the noise, and hardly any
+    clean = np.stack([strong, weak])
+    noisy = (clean + np.random.default_rng(9).normal(0, SIGMA, clean.shape)).astype(np.float32)
+    method = ns.Shrinkage(
+        transform=ns.Wavelet(wavelet="haar", levels=3, border="periodic"), threshold=ns.Ratio(r=1.0)
+    )
+
+    def psnrs(loss: str) -> float:
+        fitted = ns.fit(noisy, method, loss, target=clean, noise=SIGMA, axes="TYX")
+        found = ns.restore(noisy, fitted, noise=SIGMA, axes="TYX")
+        return float(np.mean(-10 * np.log10(((found - clean) ** 2).mean(axis=(1, 2)))))
+
+    assert psnrs("supervised-psnr") > psnrs("supervised") + 0.1

@@ -115,8 +115,8 @@ def _add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     fit.add_argument(
         "--loss",
-        help="sure, poisson-gaussian-sure, noise2self, supervised or noise2noise; default: sure, or "
-        "supervised with a target",
+        help="sure, poisson-gaussian-sure, noise2self, supervised, supervised-psnr or noise2noise; "
+        "default: sure, or supervised with a target",
     )
     fit.add_argument("--target", help="the clean image (supervised), or a second noisy one (noise2noise)")
     _add_wishes(fit)

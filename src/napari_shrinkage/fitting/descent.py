@@ -23,6 +23,8 @@ from .progress import FitProgress, Work
 if TYPE_CHECKING:
     from torch import Tensor
 
+MEMORY = (0.8, 0.9)  # of Adam: short, as the first steps are the steepest
+COOLED = 0.5  # of the way, after which an annealed rule gets no steeper
 LEAST = 1e-3  # a threshold to start from: at zero the softplus has no way back
 STEEPEST = 0.05  # noise stds over which the annealed rule jumps at the end
 
@@ -37,7 +39,7 @@ def descended(restorer: Shrinkage, parts: Parts, iterations: int, rate: float) -
     first = parts.examples[0].noisy
     numbers = adjustable(_fixed(restorer), restorer.transform, first.shape[1])
     free = first.new_tensor(_inverse_softplus(numbers.start)).requires_grad_()
-    optimiser = torch.optim.Adam([free], rate)
+    optimiser = torch.optim.Adam([free], rate, MEMORY)
     latest: dict[int, float] = {}
     for number in range(iterations):
         turn = number % len(parts.examples)
@@ -75,7 +77,7 @@ def _annealed(restorer: Shrinkage, share: float) -> ShrinkageRule:
     if not isinstance(rule, TanhHard):
         return rule
     end = min(STEEPEST, rule.temperature)
-    return TanhHard(temperature=rule.temperature * (end / rule.temperature) ** share)
+    return TanhHard(temperature=rule.temperature * (end / rule.temperature) ** min(share / COOLED, 1))
 
 
 def _softplus(free: Tensor) -> Tensor:

@@ -65,8 +65,7 @@ def _bands(transform: Transform, fields: Tensor, channel: int) -> dict[str, Tens
 def _best(loss: Loss, noisy: Tensor, target: Tensor | None, gain: float) -> float:
     if not gain:
         return 0.0  # a band may get none of correlated noise
-    curve = loss.curve(_scaled(noisy, gain), None if target is None else _scaled(target, gain))
-    return curve.minimum()[0]
+    return loss.best_threshold(_scaled(noisy, gain), None if target is None else _scaled(target, gain))
 
 
 def _scaled(values: Tensor, gain: float) -> Float:

@@ -50,7 +50,8 @@ class Parts:
             whole = _cut(example, [(slice(None),)], device)
             return cls((whole,), (loss.objective(whole),))
         windows = _windows(example, count * PIXELS)
-        count = min(count, len(windows))
+        values = example.noisy[windows[0]].numel() * len(windows)
+        count = max(min(count, round(values / PIXELS)), 1)
         order = np.random.default_rng(STREAM).permutation(len(windows))
         parts = [_cut(example, [windows[i] for i in order[first::count]], device) for first in range(count)]
         return cls(tuple(parts), tuple(loss.objective(part) for part in parts))

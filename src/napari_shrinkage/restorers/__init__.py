@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from ..rules import Hard, Soft
+from ..smooth_sure import SmoothSure as SmoothSure  # registered where methods are
 from ..thresholds import Bayes, Profile
 from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
