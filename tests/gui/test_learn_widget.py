@@ -347,6 +347,23 @@ def test_lines_move_while_it_learns_and_the_button_brings_them_back(opened, nois
     assert widget.editor.value == widget.learned.fit.restorer
 
 
+def test_an_image_that_is_chosen_stays_chosen_while_another_one_is_selected(opened, noisy, wait_for):
+    viewer, layer, widget = opened(noisy)
+    other = viewer.add_image(noisy[::-1], name="other")
+    assert widget.source.layer is other
+    widget.source.choose(layer)
+    widget.preview_button.setChecked(True)
+    wait_for(lambda: widget.live.last is not None and not widget.live.busy)
+    widget.run()
+    wait_for(lambda: not widget.job.running)
+    widget.preview_button.setChecked(False)
+    assert widget.source.layer is layer
+    assert viewer.layers.selection.active is other
+    viewer.layers.selection.active = layer
+    viewer.layers.selection.active = other
+    assert widget.source.layer is other
+
+
 def test_a_preview_lies_over_the_last_result(opened, noisy, wait_for):
     viewer, _, widget = opened(noisy)
     widget.run()

@@ -38,7 +38,7 @@ from .layer_combo import LayerCombo
 from .menu import FILES
 from .messages import MessageLine
 
-LEAST_HEIGHT, USUAL_HEIGHT, WIDTH = 200, 370, 900  # pixels
+LEAST_HEIGHT, USUAL_HEIGHT, WIDTH = 200, 340, 900  # pixels
 CHOICES = {
     "bayes": ("Bayes", "BayesShrink: noise variance over signal std of each band"),
     "sure": ("SURE", "The threshold of least estimated error (Stein) of each band"),

@@ -263,9 +263,10 @@ class LearnWidget(Panel):
         self.explorer.follow(BandWish(content, *wish, device, threads))
 
     def _bands_loaded(self) -> None:
-        explorer = self.explorer
-        if explorer is not None and explorer.bands is not None:
-            self.noise.show_estimate(explorer.bands.plan.noise)
+        """Show the noise that the bands were found to have, where it was not told."""
+        bands = None if self.explorer is None else self.explorer.bands
+        if bands is not None and bands.wish.content is self.source.content and bands.wish.noise is None:
+            self.noise.show_estimate(bands.plan.noise)
 
     def _truth_stack(self, stack: Stack) -> Stack | None:
         """Return the explorer's truth; the same one as long as its layer is the same."""

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QWidget
 from .plots import Plot
 
 COLOR = "#f0a030"
-LEAST_HEIGHT, USUAL_HEIGHT, MOST_HEIGHT = 60, 100, 130  # pixels
+LEAST_HEIGHT, USUAL_HEIGHT, MOST_HEIGHT = 72, 100, 130  # pixels
 FEW_STEPS, WHOLE_STEPS = 5, [(1.0, 0.0)]  # of few steps no ticks in between
 
 

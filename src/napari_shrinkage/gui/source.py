@@ -35,6 +35,7 @@ class SourceRow(QWidget):
         self._viewer = viewer
         self._layer: Any = None
         self._content: Content | None = None
+        self._followed: Any = None  # the layer that the user selected last
         self._axes: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # what the user typed, by layer
         self.combo = narrow_combo()
         self.combo.setToolTip("The image layer to work on")
@@ -105,6 +106,7 @@ class SourceRow(QWidget):
     def _refill(self, event: Any = None) -> None:
         """List the image layers; keep the choice where it is still there, else take one that is not ours."""
         images = [layer for layer in reversed(self._viewer.layers) if is_image(layer)]
+        self._followed = self._followed if self._followed in self._viewer.layers else None
         given = [layer for layer in images if not is_made(layer)]
         with signals_blocked(self.combo):
             self.combo.clear()
@@ -116,9 +118,15 @@ class SourceRow(QWidget):
             self._chosen()
 
     def _follow_active(self, event: Any = None) -> None:
-        """Work on the layer that the user selects, unless we made it; a disabled row stays with its own."""
+        """Work on the layer that the user selects, unless we made it; a disabled row stays with its own.
+
+        When a layer of ours comes or goes, the selection is put back to what it was: nobody selected that.
+        """
         active = self._viewer.layers.selection.active
-        if self.isEnabled() and active is not None and is_image(active) and not is_made(active):
+        if active is None or is_temporary(active) or is_made(active) or active is self._followed:
+            return
+        self._followed = active
+        if self.isEnabled() and is_image(active):
             self.choose(active)
 
     def _chosen(self, index: int = 0) -> None:
