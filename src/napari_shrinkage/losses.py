@@ -294,9 +294,9 @@ class Noise2Self(Loss):
     -----
     *Valid* where neighbouring pixels do not share their noise. A hidden pixel is shown as the mean of its
     neighbours, which is smooth already, so the loss hardly tells thresholds that are too small from good
-    ones. Where the noise is weak, what that mean misses of the image outweighs the noise, and the thresholds
-    come out too large: at a std of 10 with the Haar wavelet the error of photographs was up to half above
-    that of `Bayes`. Where the noise is known, SURE is better.
+    ones. It mends large ones; where the noise is weak it may end far below the best: at a std of 10 with the
+    Haar wavelet the error of photographs came out up to half above that of `Bayes`, where it began. Where the
+    noise is known, SURE is better.
 
     References
     ----------

@@ -86,7 +86,7 @@ def bands_of(
     shape, spacing = stack.field_shape(transform.ndim), stack.field_spacing(transform.ndim)
     sample = Sample(example.noisy.numpy(), shape, spacing, example.correlations)
     resolved = transform.resolve(sample)
-    part = part_of(example, int(MOST_COEFFICIENTS / redundancy(resolved, sample)), spacing, "cpu")
+    part = part_of(example, int(MOST_COEFFICIENTS / redundancy(resolved, sample)), spacing)
     stds = _stds(example.counts, model, example.color)
     return detail_bands(part.noisy, resolved, part.correlations, part.target, stds, rule)
 

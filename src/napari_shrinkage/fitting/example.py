@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..color import to_opponent
-from ..devices import chosen_device
 from ..losses import Example, Restore
 from ..noise import Gaussian, NoiseModel
 from ..noise.units import opponent_stds, to_noise_units
@@ -56,23 +55,17 @@ def example_of(
     return Example(torch.from_numpy(noisy), aim, noise, noise.correlations(color), color, counts)
 
 
-def part_of(example: Example, pixels: int, spacing: tuple[float, ...], device: str) -> Example:
-    """Return about `pixels` per channel of an example at most, the windows of `Sample.part`, on a device."""
-    import torch
+def part_of(example: Example, pixels: int, spacing: tuple[float, ...]) -> Example:
+    """Return about `pixels` per channel of an example at most, the windows of `Sample.part`."""
 
-    place = chosen_device(device, has_kernel=False)[0]
-
-    def cut(values: Float) -> Float:
-        return Sample(values, example.shape, spacing).part(pixels).values
-
-    def moved(values: Tensor) -> Tensor:
-        return torch.from_numpy(cut(values.numpy())).to(place)
+    def part(values: Float) -> Sample:
+        return Sample(values, example.shape, spacing).part(pixels)
 
     return replace(
         example,
-        noisy=moved(example.noisy),
-        target=None if example.target is None else moved(example.target),
-        counts=cut(example.counts),
+        noisy=part(example.noisy.numpy()).tensor(),
+        target=None if example.target is None else part(example.target.numpy()).tensor(),
+        counts=part(example.counts).values,
     )
 
 

@@ -120,7 +120,7 @@ def _ends_as_it_began(restorer: Restorer) -> bool:
 
 
 def _weights(restorer: Let, example: Example) -> Work:
-    part = part_of(example, WEIGHT_PIXELS, (1.0,) * len(example.shape), "cpu")
+    part = part_of(example, WEIGHT_PIXELS, (1.0,) * len(example.shape))
     yield FitProgress(0, 1, "solving for the weights")
     correlations = [part.correlation_of(channel) for channel in range(part.noisy.shape[1])]
     return restorer.solved(part.noisy, correlations, part.target)
