@@ -41,14 +41,12 @@ def candidates(wavelet: str, image: Picture, seen: Picture, sigma: float) -> Ite
     estimated = ns.estimate_noise(seen)
     for knowledge, noise in (("known", ns.Gaussian(sigma)), ("estimated", estimated)):
         yield f"Bayes, {knowledge}", ns.restore(seen, soft, noise=noise)
-        for method, loss in (
-            (soft, "sure"),
-            (let, "sure"),
-            (soft, "noise2self"),
-            (soft, "poisson-gaussian-sure"),
-        ):
-            fitted = ns.fit(seen, method, loss, noise=noise)
-            yield f"{method.name} {loss}, {knowledge}", ns.restore(seen, fitted, noise=noise)
+        yield f"plain sure, {knowledge}", ns.restore(seen, soft.replace(threshold=ns.Sure()), noise=noise)
+        for method in (soft, let):
+            fitted = ns.fit(seen, method, "sure", noise=noise)
+            yield f"{method.name} sure, {knowledge}", ns.restore(seen, fitted, noise=noise)
+    for loss in ("noise2self", "poisson-gaussian-sure"):
+        yield loss, ns.restore(seen, ns.fit(seen, soft, loss, noise=sigma), noise=sigma)
     for loss, target in (("supervised", image), ("noise2noise", second_shot(image, sigma))):
         fitted = ns.fit(seen, soft, loss, target, noise=sigma)
         yield loss, ns.restore(seen, fitted, noise=sigma)
@@ -68,10 +66,10 @@ SHARES = {
     "SURE, sigma known": ("shrinkage sure, known", "known"),
     "SURE, sigma estimated": ("shrinkage sure, estimated", "estimated"),
     "Noise2Noise": ("noise2noise", "known"),
-    "Noise2Self, sigma known": ("shrinkage noise2self, known", "known"),
-    "Noise2Self, sigma estimated": ("shrinkage noise2self, estimated", "estimated"),
-    "Poisson-Gaussian SURE, sigma known": ("shrinkage poisson-gaussian-sure, known", "known"),
-    "Poisson-Gaussian SURE, sigma estimated": ("shrinkage poisson-gaussian-sure, estimated", "estimated"),
+    "SURE not smoothed, sigma known": ("plain sure, known", "known"),
+    "SURE not smoothed, sigma estimated": ("plain sure, estimated", "estimated"),
+    "Poisson-Gaussian SURE, sigma known": ("poisson-gaussian-sure", "known"),
+    "Noise2Self": ("noise2self", "known"),
 }
 
 
