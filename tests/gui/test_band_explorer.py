@@ -157,6 +157,18 @@ def test_a_method_without_such_bands_shows_none(explored, noisy, wait_for):
     assert explorer.buttons["sure"].isEnabled()
 
 
+def test_without_an_image_there_are_no_bands(explored, noisy, wait_for):
+    viewer, _, widget = explored(noisy, WAVELET, ns.Gaussian(10.0))
+    widget.noise.setValue(ns.Gaussian(5.0))
+    viewer.layers.clear()
+    wait_for(lambda: not widget.explorer.job.running)
+    assert widget.explorer.bands is None
+    assert widget.explorer.view is None
+    assert not widget.explorer.export_button.isEnabled()
+    viewer.add_image(noisy)
+    wait_for(lambda: widget.explorer.view is not None)
+
+
 def test_thresholds_for_other_channels_are_told_of(explored, noisy, wait_for):
     two = np.stack([noisy, noisy[::-1]])
     viewer, _, widget = explored(two, WAVELET, axis_labels=("c", "y", "x"))

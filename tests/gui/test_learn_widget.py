@@ -93,6 +93,7 @@ def test_stopping_keeps_the_numbers_of_that_moment(opened, noisy, qtbot, wait_fo
     assert isinstance(kept.threshold, ns.PerBand)
     assert kept.fitted.after == widget.learned.fit.risks[-1]
     assert widget.gain.text().startswith("Stopped.")
+    assert widget.curve.risks == list(widget.learned.fit.risks)
     assert len(results(viewer)) == 1
 
 
@@ -331,13 +332,21 @@ def test_another_form_lets_go_of_what_was_learned(opened, noisy, qtbot, wait_for
     assert widget.editor.value == EXACT.replace(transform=EXACT.transform.replace(levels=1))
 
 
-def test_lines_move_while_it_learns_and_the_button_brings_them_back(opened, noisy, qtbot, wait_for):
+def test_lines_move_while_it_learns_and_the_button_brings_them_back(
+    opened, noisy, qtbot, wait_for, monkeypatch
+):
     _, _, widget = opened(noisy, DESCENDING)
     widget.open_bands()
     explorer = widget.explorer
     wait_for(lambda: explorer.bands is not None and not explorer.job.running)
-    lines = []
-    widget.fit.progressed.connect(lambda progress: lines.append(explorer.view.plots["1/dd"].threshold))
+    lines, show = [], explorer.show_thresholds
+
+    def watched(restorer):
+        show(restorer)
+        lines.append(explorer.view.plots["1/dd"].threshold)
+        assert lines[-1] == restorer.threshold.values["1/dd"][0]
+
+    monkeypatch.setattr(explorer, "show_thresholds", watched)
     learn(qtbot, widget, wait_for)
     assert len(set(lines)) > 3
     assert explorer.values == widget.editor.value.threshold.values

@@ -121,6 +121,12 @@ class BandExplorer(QWidget):
         self.legend.setText("<small>Analysing the image …</small>")
         self.job.start(lambda: loading(wish, known))
 
+    def show_nothing(self) -> None:
+        """Show no bands, for there is no image."""
+        self._wish = self._waiting = None
+        self.job.cancel()
+        self._fail("")
+
     def show_learned(self, restorer: Any) -> None:
         """Take over what a fit found; None forgets it."""
         self._learned = restorer if isinstance(restorer, Shrinkage) else None
@@ -295,6 +301,8 @@ class BandExplorer(QWidget):
         self.changed.emit(self._shown)
 
     def _show_bands(self, bands: Bands) -> None:
+        if bands.wish is not self._wish:
+            return
         old, self.bands = self.bands, bands
         self.values, self._shown = bands.starting, bands.restorer
         keys = None if old is None else [band.key for band in old.subbands]
@@ -336,6 +344,7 @@ class BandExplorer(QWidget):
         self.bands = self._shown = None
         self.channel.hide()
         self._show_state()
+        self.messages.say("")
         self.messages.warn(message)
 
     def _running_changed(self, running: bool) -> None:

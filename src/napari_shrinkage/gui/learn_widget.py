@@ -53,6 +53,7 @@ class LearnWidget(Panel):
         self.bands_button = QPushButton("Bands…")
         self.curve = RiskPlot(self.viewer)
         self.gain = QLabel()
+        self.fit.progressed.connect(self._fit_progressed)  # before a bar, which lets later events overtake
         self.fit_progress = ProgressRow(self.fit, "Learning")
         self.menu = RecipeMenu(self)
         self._lay_out_learning()
@@ -171,7 +172,6 @@ class LearnWidget(Panel):
         self.learn_button.clicked.connect(self.learn)
         self.stop_button.clicked.connect(self.stop)
         self.bands_button.clicked.connect(self.open_bands)
-        self.fit.progressed.connect(self._fit_progressed)
         self.fit.succeeded.connect(self._fit_done)
         self.fit.failed.connect(self._fit_failed)
         self.fit.cancelled.connect(self._fit_cancelled)
@@ -254,7 +254,10 @@ class LearnWidget(Panel):
     def _follow_bands(self) -> None:
         """Show the bands of the method in use in the explorer."""
         content = self.source.content
-        if self.explorer is None or content is None:
+        if self.explorer is None:
+            return
+        if content is None:
+            self.explorer.show_nothing()
             return
         if self.fit.running and self.explorer.bands is not None:
             return  # the lines follow the fit
