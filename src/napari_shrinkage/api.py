@@ -205,7 +205,8 @@ def fit(
         "sure", "poisson-gaussian-sure", "noise2self", "supervised", "noise2noise", or a value of `losses`.
         None is "sure" without a target and "supervised" with one.
     target : array_like or napari Image layer, optional
-        On the same pixels: the clean image for "supervised", a second noisy one for "noise2noise".
+        On the same pixels: the clean image for "supervised", a second noisy one for "noise2noise". Raw counts
+        for a `CalibratedCamera`, as the image.
     noise, axes
         As for `restore`.
     iterations : int
@@ -230,7 +231,7 @@ def fit(
     On an orthonormal transform (`Wavelet` with an orthogonal wavelet, `SlidingDCT` of disjoint blocks) with
     the soft rule the loss is a sum over bands, and each threshold is solved exactly. Elsewhere thresholds
     descend along the gradient through the whole transform, on up to 2 million values, about 131 000 at
-    a time; they begin where each band alone is best.
+    a time; they begin where each band alone is best. A descent that ends worse is not used.
 
     References
     ----------

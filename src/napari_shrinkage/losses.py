@@ -242,8 +242,8 @@ class PoissonGaussianSure(Loss):
     Notes
     -----
     Shot and read noise are taken at each pixel's own mean, and the whole way is tried, stabilising and its
-    inverse included [1]_ [2]_; see `risk.coupled_risk`. For Gaussian noise SURE estimates the same with less
-    chance in it.
+    inverse included [1]_ [2]_; see `risk.coupled_risk`. For Gaussian noise SURE
+    estimates the same with less chance in it. Saturated pixels take part, and make the estimate too small.
 
     References
     ----------

@@ -70,7 +70,7 @@ def fitting(
     TypeError, ValueError
         If the method has nothing to fit, or the target does not suit the image or the loss.
     """
-    _check(step.restorer, loss)
+    _check(step.restorer, loss, iterations)
     _check_target(stack, loss, target)
     yield FitProgress(0, 1, "deciding from the data")
     fresh = replace(step, restorer=step.restorer.replace(fitted=None))  # an earlier fit is no cause to warn
@@ -89,7 +89,7 @@ def fitting(
     risks = [before]
     fitted = yield from _watched(_work(plan.restorer, loss, everything, parts, iterations), risks)
     after = parts.risk(fitted)
-    if after > before and _ends_as_it_began(plan.restorer):
+    if not after <= before and _may_keep(plan.restorer, loss):
         fitted, after = plan.restorer, before
     note = Fitted(
         loss=loss.name,
@@ -109,14 +109,21 @@ def _work(restorer: Restorer, loss: Loss, everything: Example, parts: Parts, ite
     if not has_curves(restorer, loss):
         return (yield from descended(restorer, parts, iterations, FAR))
     solved = yield from exact_thresholds(restorer, everything, loss)
-    if loss.separable and solved.transform.orthonormal and solved.spins == 1:
+    if _is_exact(solved, loss):
         return solved
     return (yield from descended(solved, parts, iterations, NEAR))
 
 
-def _ends_as_it_began(restorer: Restorer) -> bool:
-    """Whether the method before the fit is one that a fit may return: a smooth hard rule ends as another."""
-    return not (isinstance(restorer, Shrinkage) and isinstance(restorer.rule, TanhHard))
+def _is_exact(restorer: Shrinkage, loss: Loss) -> bool:
+    """Whether thresholds solved band by band are the best for the image too."""
+    return loss.separable and restorer.transform.orthonormal and restorer.spins == 1
+
+
+def _may_keep(restorer: Restorer, loss: Loss) -> bool:
+    """Whether a fit that ends worse may leave the method as it was: a descent that keeps the rule."""
+    if not isinstance(restorer, Shrinkage) or isinstance(restorer.rule, TanhHard):
+        return False
+    return not (has_curves(restorer, loss) and _is_exact(restorer, loss))
 
 
 def _weights(restorer: Let, example: Example) -> Work:
@@ -139,7 +146,9 @@ def _watched(work: Work, risks: list[float]) -> Work:
         yield progress
 
 
-def _check(restorer: Restorer, loss: Loss) -> None:
+def _check(restorer: Restorer, loss: Loss, iterations: int) -> None:
+    if iterations < 1 or iterations % 1:
+        raise ValueError(f"iterations={iterations}: expected a whole number of at least 1.")
     if not isinstance(restorer, Shrinkage | Let):
         raise TypeError(
             f"{type(restorer).__name__} has no numbers to fit; give a Shrinkage, whose thresholds are "
