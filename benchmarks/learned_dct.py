@@ -98,20 +98,20 @@ def mean_psnr(restorer: Restorer, seen: list[Picture], images: list[Picture], no
     return float(np.mean([psnr(*pair) for pair in zip(restored, images, strict=True)]))
 
 
-def speed() -> str:
-    """Return the median seconds for 512 x 512 pixels on one and two CPU threads."""
+def speed(counts: list[int]) -> str:
+    """Return the median seconds for 512 x 512 pixels, for each count of CPU threads."""
     import torch
 
     picture = noisy(np.zeros((512, 512), np.float32), 25)
     rows = []
     for name, restorer in (RESTORERS | EVERY_PATCH).items():
         seconds = []
-        for threads in (1, 2):
+        for threads in counts:
             torch.set_num_threads(threads)
             ns.restore(picture, restorer, noise=25, device="cpu", threads=threads)
             seconds.append(statistics.median(timed(picture, restorer, threads) for _ in range(REPEATS)))
         rows.append([name, *seconds])
-    return table(["method", "1 thread, s", "2 threads, s"], rows)
+    return table(["method", *(f"{n} thread{'s' * (n > 1)}, s" for n in counts)], rows)
 
 
 def timed(picture: Picture, restorer: Restorer, threads: int) -> float:
@@ -123,10 +123,12 @@ def timed(picture: Picture, restorer: Restorer, threads: int) -> float:
 def main() -> None:
     arguments = parser(__doc__.partition("\n")[0])
     arguments.add_argument("--speed", action="store_true", help="seconds for 512 x 512 pixels instead")
+    arguments.add_argument("--threads", type=int, nargs="+", default=[1], help="CPU threads to time")
     arguments.add_argument("--limit", type=int, default=None, help="only the first pictures of each set")
     chosen = arguments.parse_args()
     if chosen.speed:
-        print(f"\nOne gray picture of 512 x 512 pixels, sigma 25, median of {REPEATS} runs\n\n{speed()}")
+        print(f"\nOne gray picture of 512 x 512 pixels, sigma 25, median of {REPEATS} runs\n")
+        print(speed(chosen.threads))
         return
     sets = {"bsd68": RESTORERS, "set12": RESTORERS | EVERY_PATCH}
     for name, restorers in sets.items():

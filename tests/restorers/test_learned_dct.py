@@ -30,7 +30,8 @@ def psnr(restored: np.ndarray) -> float:
 def test_strips_make_the_whole(
     correlation: ns.Autocorrelation | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(learned_dct.PATCHES, "cpu", 300)
+    monkeypatch.setattr(learned_dct, "PATCHES", 300)
+    monkeypatch.setattr(learned_dct, "SHARED", 300)
     restorer = ns.LearnedDct()
     z = torch.from_numpy(NOISY[None, None, :60, :71] / np.float32(SIGMA))
     at_once = restorer.apply(z, correlation)

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 WEIGHTS = "learned-dct.safetensors"
 CHECKSUM = "a1f956a2a631e51fe0660bb942a611f4815594f798f1d67815e1d23b1b15c921"
-PATCHES = {"cpu": 2**11}  # at a time: few enough for the cache; memory does not grow with the image
-OTHERWISE = 2**17  # on an accelerator
+PATCHES = 2**11  # at a time on one CPU thread: few enough for the cache; memory does not grow with the image
+SHARED = 2**15  # on several, which wait for each other after every step, and on an accelerator
 LEAST_STD = 1e-3  # of correlated noise in a coefficient, as a multiple of white noise's
 TINY = 1e-6
 
@@ -148,7 +148,8 @@ def noise_by_strips(network: Network, z: Tensor, stride: int, told: Tensor) -> T
 
     total, weight = torch.zeros_like(z), torch.zeros_like(z)
     rows, columns = ((n - network.side) // stride + 1 for n in z.shape)
-    step = max(PATCHES.get(z.device.type, OTHERWISE) // columns, 1)
+    alone = z.device.type == "cpu" and torch.get_num_threads() == 1
+    step = max((PATCHES if alone else SHARED) // columns, 1)
     for first in range(0, rows, step):
         last = min(first + step, rows) - 1
         strip = slice(first * stride, last * stride + network.side)
