@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-SETTINGS = {"fast": "threshold.low", "balanced": "pilot.threshold.low", "best": "pilot.threshold.low"}
+SETTINGS = {"fast": "threshold.low", "balanced": "pilot.threshold.low", "best": "strength"}
 TRANSFORMS = ("wavelet", "stationary-wavelet")
 
 

@@ -29,7 +29,7 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
     }
 )
 PRESETS: MappingProxyType[str, str] = MappingProxyType(
-    {"fast": "dct", "balanced": "dct-wiener", "best": "dct-wiener"}
+    {"fast": "dct", "balanced": "dct-wiener", "best": "learned-dct"}
 )
 
 
