@@ -64,7 +64,7 @@ def trinity(data: Path) -> None:
         "A part of 208 x 208 pixels: mean squared error by transform and choice of thresholds": lambda: (
             transform_table(noisy[:, 400:608, 500:708], clean[:, 400:608, 500:708], sigma)
         ),
-        "The whole picture; a descent sees a part of it": lambda: transform_table(noisy, clean, sigma),
+        "The whole picture; a descent goes from part to part": lambda: transform_table(noisy, clean, sigma),
         "Seconds for 27 thresholds on 512 x 512 pixels, one thread": lambda: speed_table(
             noisy[:, 200:712, 300:812], clean[:, 200:712, 300:812]
         ),

@@ -39,8 +39,8 @@ def restore(
     image : array_like, dask array or napari Image layer
         Any real type and any number of axes; values are neither clipped nor rescaled.
     method : str, Restorer or Recipe
-        A short name ("wavelet", "let", "dct", "dct-wiener", "learned-dct"), a preset ("fast", "balanced", "best") or a
-        method value.
+        A short name ("wavelet", "let", "dct", "dct-wiener", "learned-dct"), a preset ("fast", "balanced",
+        "best") or a method value.
     noise : NoiseModel or float, optional
         The noise; a number is the standard deviation of Gaussian noise in the units of the image. None
         estimates it.

@@ -29,8 +29,8 @@ def default_candidates(noise: NoiseModel | None = None) -> dict[str, Step]:
     -------
     dict of str to Step
         Hard thresholding of a sliding DCT at three ratios and two sizes of patches, stationary wavelets with
-        BayesShrink, empirical Wiener filters for the noise as it is and as if it were weaker or stronger, and
-        non-local means.
+        BayesShrink, empirical Wiener filters for the noise as it is and as if it were weaker or stronger,
+        non-local means, and the learned DCT.
 
     Notes
     -----
@@ -49,6 +49,7 @@ def default_candidates(noise: NoiseModel | None = None) -> dict[str, Step]:
         "dct-wiener, noise x 1.4": scaled_wiener(1.4),
         f"dct-wiener, {other} x {other}": scaled_wiener(1.0, size=other),
         "nl-means": NonLocalMeans(),
+        "learned-dct": NAMED["learned-dct"],
     }
     steps = {name: Step(restorer) for name, restorer in restorers.items()}
     if noise is not None and (noise.autocorrelation, noise.color) != (None, None):
