@@ -18,7 +18,7 @@ import numpy as np
 from .color import OPPONENT
 from .methods import ADVANCED, Method, members, method
 from .noise import Autocorrelation, NoiseModel
-from .noise.units import opponent_stds, to_noise_units
+from .noise.units import inverse_table, opponent_stds, to_noise_units
 from .risk import Trial, neighbour_mean, noise_field
 from .risk_curves import RiskCurve, soft_risk, soft_stein_risk
 from .smooth_sure import smooth_minimum
@@ -31,7 +31,6 @@ Restore = Callable[["Tensor"], "Tensor"]
 Objective = Callable[[Restore], "Tensor"]
 
 ALPHA = 0.05  # of a probe's variance in the noise's; weaker ones show too few coefficients near a threshold
-KNOTS = 4096
 STREAM = 0xF17  # of chance, so that no probe repeats noise that was simulated from the same seed
 
 
@@ -356,25 +355,21 @@ def to_counts(example: Example) -> Callable[[Tensor], Tensor]:
 
     Notes
     -----
-    The model's own inverse at `KNOTS` places, and straight lines between them.
+    The model's own inverse at many places (`inverse_table`), and straight lines between them.
     """
     import torch
 
     z, noise, new = example.noisy, example.noise, example.noisy.new_tensor
-    stabilised = np.stack([noise.forward(field) for field in example.counts])
-    low, high = float(stabilised.min()), float(stabilised.max())
-    knots = np.linspace(low - 1, high + 1, KNOTS, dtype=np.float32)
-    step = float(knots[1] - knots[0])
-    channels = z.shape[1]
-    table = new(noise.inverse(np.broadcast_to(knots, (channels, 1, KNOTS)).copy())).reshape(channels, KNOTS)
-    number = torch.arange(channels, device=z.device).reshape(-1, *(1,) * (z.ndim - 2))
+    knots, means = inverse_table(noise, np.stack([noise.forward(field) for field in example.counts]))
+    step, table = float(knots[1] - knots[0]), new(means)
+    number = torch.arange(len(table), device=z.device).reshape(-1, *(1,) * (z.ndim - 2))
     mix = new(OPPONENT.T * opponent_stds(noise, 2)[:, 0]) if example.color else None
 
     def back(restored: Tensor) -> Tensor:
         if mix is not None:
             restored = torch.einsum("ij,bj...->bi...", mix, restored)
         place = (restored - float(knots[0])) / step
-        index = place.detach().floor().clamp(0, KNOTS - 2).long()
+        index = place.detach().floor().clamp(0, knots.size - 2).long()
         left, right = table[number, index], table[number, index + 1]
         return left + (place - index) * (right - left)
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..color import to_opponent
 from ..losses import Example, Restore
 from ..noise import Gaussian, NoiseModel
-from ..noise.units import opponent_stds, to_noise_units
+from ..noise.units import inverse_table, opponent_stds, to_noise_units
 from ..restorers.base import Restorer
 from ..sample import Sample
 from ..stack import Float, Stack
@@ -19,8 +19,6 @@ from ..transforms.base import extended
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-KNOTS = 4096
 
 
 def example_of(
@@ -73,9 +71,7 @@ def means_to_noise_units(field: Float, noise: NoiseModel, color: bool) -> Float:
     """Return the field that `from_noise_units` takes to these mean values."""
     if isinstance(noise, Gaussian):
         return to_noise_units(field, noise, color)
-    stabilised = noise.forward(field)
-    knots = np.linspace(stabilised.min() - 2, stabilised.max() + 2, KNOTS, dtype=np.float32)
-    table = noise.inverse(np.broadcast_to(knots, (len(field), 1, KNOTS)).copy()).reshape(len(field), KNOTS)
+    knots, table = inverse_table(noise, noise.forward(field))
     each = [np.interp(x, means, knots) for x, means in zip(field, table, strict=True)]
     z = np.stack(each).astype(np.float32)
     return to_opponent(z) / opponent_stds(noise, z.ndim) if color else z

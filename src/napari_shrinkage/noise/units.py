@@ -12,6 +12,9 @@ from ..color import to_opponent, to_rgb
 from ..stack import Float
 from .base import NoiseModel
 
+KNOTS = 4096
+REACH = 2.0  # noise stds
+
 
 def to_noise_units(values: Float, noise: NoiseModel, color: bool) -> Float:
     """Return a field (C, *spatial) scaled to noise of variance 1, colour as opponent channels."""
@@ -30,3 +33,27 @@ def opponent_stds(noise: NoiseModel, ndim: int) -> Float:
     """Return the noise std of the opponent channels of a stabilised colour field of `ndim` axes."""
     stds = (1.0, 1.0, 1.0) if noise.color is None else noise.color.stds
     return np.asarray(stds, np.float32).reshape(-1, *(1,) * (ndim - 1))
+
+
+def inverse_table(noise: NoiseModel, stabilised: Float) -> tuple[Float, Float]:
+    """Return the noise model's inverse as a table, for interpolation either way.
+
+    Parameters
+    ----------
+    noise : NoiseModel
+        One value per channel.
+    stabilised : ndarray, (..., C, *spatial)
+        Values of `noise.forward`, whose range the table covers with `REACH` to spare.
+
+    Returns
+    -------
+    ndarray, (K,)
+        Evenly spaced stabilised values.
+    ndarray, (C, K)
+        The mean pixel value of each, per channel.
+    """
+    channels = len(noise.stabilisers())
+    low, high = float(stabilised.min()), float(stabilised.max())
+    knots = np.linspace(low - REACH, high + REACH, KNOTS, dtype=np.float32)
+    means = noise.inverse(np.broadcast_to(knots, (channels, 1, KNOTS)).copy())
+    return knots, means.reshape(channels, KNOTS)
