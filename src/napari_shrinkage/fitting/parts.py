@@ -1,4 +1,4 @@
-"""The parts of an image that a descent looks at in turn, so that a step is quick and windows from all over count.
+"""The parts of an image that a descent looks at in turn: each quick to work on, with windows from all over.
 
 Convention: a part is a batch of windows; its loss draws its probes once. Small images are a single part.
 """
