@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from skimage import data
 
 import napari_shrinkage as ns
-from napari_shrinkage import tiles, windows
+from napari_shrinkage import tiles
 from napari_shrinkage.api import recipe_of
 from napari_shrinkage.engine import digest
 from napari_shrinkage.recipe import Step
+from napari_shrinkage.restorers import base
 
 GENERATOR = np.random.default_rng(3)
 SIGMA = 12.0
@@ -137,7 +138,7 @@ def test_a_lazy_stack_of_any_size_is_planned_at_once() -> None:
 
 def test_a_large_chunk_is_restored_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = ns.restore(STACK, "dct", noise=1.0, axes="TYX")
-    monkeypatch.setattr(windows, "TILE_PIXELS", 2**8)
+    monkeypatch.setattr(base, "TILE_PIXELS", 2**8)
     seen: list[tuple[int, ...]] = []
 
     def noted(noise: ns.Gaussian, apply: object, values: np.ndarray) -> np.ndarray:
@@ -244,7 +245,7 @@ def test_windows_and_chunks_agree_around_holes(
     np.testing.assert_array_equal(np.isfinite(whole), kept)
     window = (slice(15, 70), slice(30, 80))
     np.testing.assert_allclose(tiles.restore_region(plan, stack, window), whole[window], atol=1e-2)
-    monkeypatch.setattr(windows, "TILE_PIXELS", 2**10)
+    monkeypatch.setattr(base, "TILE_PIXELS", 2**10)
     lazy = tiles.lazily_restored(plan, ns.Stack(da.from_array(holed, chunks=(40, 60))))
     np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), whole, atol=1e-2)
 

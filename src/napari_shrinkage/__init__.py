@@ -83,6 +83,7 @@ _HOME = {
     "EmpiricalWiener": "restorers",
     "Let": "restorers",
     "NonLocalMeans": "restorers",
+    "Cnn": "restorers",
     "LearnedDct": "restorers",
     "HotPixels": "restorers",
 }

@@ -98,10 +98,12 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
         stack.field_shape(ndim),
         stack.field_spacing(ndim),
         noise.correlations(color),
+        color,
     )
     restorer = step.restorer.resolve(sample)
     place, reason = chosen_device(device, restorer.is_fused)
-    if doubt := _transfer_doubt(restorer, noise, stack):
+    restorer = restorer.for_device(place)
+    for doubt in _doubts(restorer, noise, stack):
         warnings.warn(doubt, TransferWarning, stacklevel=2)
     return Plan(restorer, noise, place, reason, threads or available_cores())
 
@@ -213,8 +215,7 @@ def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Gene
 
 
 def _notes(plans: tuple[Plan, ...], stack: Stack) -> tuple[str, ...]:
-    notes = []
-    notes += [doubt for plan in plans if (doubt := _transfer_doubt(plan.restorer, plan.noise, stack))]
+    notes = [doubt for plan in plans for doubt in _doubts(plan.restorer, plan.noise, stack)]
     if any(plan.noise.silent() for plan in plans):
         notes.append("Where the noise is zero the values are unchanged.")
     holes = 0 if stack.is_lazy else _not_finite(stack.array)
@@ -223,11 +224,13 @@ def _notes(plans: tuple[Plan, ...], stack: Stack) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _transfer_doubt(restorer: Restorer, noise: NoiseModel, stack: Stack) -> str:
-    """Say if a restorer's numbers were fitted under other noise, else ""."""
-    if not is_fitted(restorer):
-        return ""
-    return transfer_doubt(restorer, noise, drawn_fields(stack, restorer.spatial_ndim, TYPICAL_PIXELS))
+def _doubts(restorer: Restorer, noise: NoiseModel, stack: Stack) -> list[str]:
+    """Say if a restorer's numbers were fitted, or its network was trained, under other noise."""
+    found = [restorer.doubt(noise, mixes_color(restorer, stack))]
+    if is_fitted(restorer):
+        fields = drawn_fields(stack, restorer.spatial_ndim, TYPICAL_PIXELS)
+        found.append(transfer_doubt(restorer, noise, fields))
+    return [doubt for doubt in found if doubt]
 
 
 def _not_finite(array: Any) -> int:

@@ -38,12 +38,15 @@ class Geometry:
         The domain's length and every window's origin are multiples of this, per spatial axis.
     halo : tuple of int or None
         Reach of one output pixel in the input, per spatial axis; None when it needs the whole field.
+    wraps : bool
+        Whether the domain goes on periodically; where it does not, a window ends with it.
     """
 
     border: Border
     margin: tuple[int, ...]
     multiple: tuple[int, ...]
     halo: tuple[int, ...] | None
+    wraps: bool = True
 
     def after(self, pilot: Geometry) -> Geometry:
         """Return the geometry of this restorer working on the output of `pilot`."""
@@ -52,7 +55,7 @@ class Geometry:
         halo = None
         if self.halo is not None and pilot.halo is not None:
             halo = tuple(a + b for a, b in zip(self.halo, pilot.halo, strict=True))
-        return Geometry(self.border, margin, multiple, halo)
+        return Geometry(self.border, margin, multiple, halo, self.wraps and pilot.wraps)
 
     def widened(self, reach: int) -> Geometry:
         """Return the geometry with `reach` more pixels along Y and X around all that it needs."""
@@ -61,7 +64,7 @@ class Geometry:
         margin = tuple(
             _ceil(m + r, step) for m, r, step in zip(self.margin, more, self.multiple, strict=True)
         )
-        return Geometry(self.border, margin, self.multiple, halo)
+        return Geometry(self.border, margin, self.multiple, halo, self.wraps)
 
     def domain(self, shape: Sequence[int]) -> tuple[slice, ...]:
         """Return the whole extended domain of a field, in field coordinates."""
@@ -76,7 +79,8 @@ class Geometry:
         if self.halo is None:
             return domain
         return tuple(
-            _grown(w, d, h, m) for w, d, h, m in zip(window, domain, self.halo, self.multiple, strict=True)
+            _grown(w, d, h, m, self.wraps)
+            for w, d, h, m in zip(window, domain, self.halo, self.multiple, strict=True)
         )
 
     def indices(self, part: Sequence[slice], shape: Sequence[int]) -> tuple[npt.NDArray[np.intp], ...]:
@@ -123,10 +127,12 @@ def _ceil(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
 
 
-def _grown(window: slice, domain: slice, halo: int, multiple: int) -> slice:
+def _grown(window: slice, domain: slice, halo: int, multiple: int, wraps: bool) -> slice:
     length = domain.stop - domain.start
     start = domain.start + (window.start - halo - domain.start) // multiple * multiple
     stop = domain.start + _ceil(window.stop + halo - domain.start, multiple)
+    if not wraps:
+        return slice(max(start, domain.start), min(stop, domain.stop))
     return slice(start, stop) if stop - start < length else domain
 
 

@@ -150,6 +150,11 @@ class Plan:
         return self.restorer.spatial_ndim
 
     @property
+    def tile_pixels(self) -> int:
+        """Pixels that are best restored at a time."""
+        return self.restorer.tile_pixels
+
+    @property
     def keeps_brightness(self) -> bool:
         """Whether the local sums of light that stabilising loses are put back."""
         photons = self.noise.counts_light and self.restorer.domain == "noise"

@@ -41,12 +41,15 @@ class Sample:
         Grid spacing of the spatial axes.
     correlations : tuple of Autocorrelation or None
         The noise's autocorrelation, one for all channels or one for each; None is white noise.
+    color : bool
+        Whether the channels are the opponent channels of a colour image.
     """
 
     values: Float
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     correlations: tuple[Autocorrelation | None, ...] = (None,)
+    color: bool = False
 
     @property
     def correlation(self) -> Autocorrelation | None:
@@ -78,7 +81,9 @@ class Sample:
         side = max(int((pixels / (chosen.size * per_block)) ** (1 / len(shape))), LEAST_SIDE[len(shape)])
         windows = spread_windows(shape, side, per_block)
         cuts = [self.values[(block, slice(None), *window)] for block in chosen for window in windows]
-        return Sample(np.ascontiguousarray(np.stack(cuts)), self.shape, self.spacing, self.correlations)
+        return Sample(
+            np.ascontiguousarray(np.stack(cuts)), self.shape, self.spacing, self.correlations, self.color
+        )
 
 
 class DeferredSample(Sample):
@@ -88,7 +93,7 @@ class DeferredSample(Sample):
     ----------
     draw : callable
         Returns the values, (B, C, *spatial).
-    shape, spacing, correlations
+    shape, spacing, correlations, color
         As for `Sample`.
     """
 
@@ -98,8 +103,9 @@ class DeferredSample(Sample):
         shape: tuple[int, ...],
         spacing: tuple[float, ...],
         correlations: tuple[Autocorrelation | None, ...] = (None,),
+        color: bool = False,
     ) -> None:
-        self.__dict__.update(_draw=draw, shape=shape, spacing=spacing, correlations=correlations)
+        self.__dict__.update(_draw=draw, shape=shape, spacing=spacing, correlations=correlations, color=color)
 
     @cached_property
     def values(self) -> Float:

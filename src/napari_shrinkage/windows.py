@@ -13,9 +13,6 @@ from typing import Any, Protocol
 from .geometry import Geometry, blocks
 from .stack import Stack
 
-TILE_PIXELS = 2**20
-
-
 Region = tuple[slice, ...]
 
 
@@ -25,6 +22,10 @@ class Windowed(Protocol):
     @property
     def spatial_ndim(self) -> int:
         """Number of spatial axes that are worked on together."""
+
+    @property
+    def tile_pixels(self) -> int:
+        """Pixels that are best worked on at a time."""
 
     def geometry(self) -> Geometry:
         """Return border, margin, alignment and halo."""
@@ -61,12 +62,12 @@ def checked_region(region: Region | None, stack: Stack) -> Region:
 
 
 def tile_shape(work: Windowed, stack: Stack) -> tuple[int, ...]:
-    """Return the window size of a run: about 1 million pixels, larger where the halo would cost more."""
+    """Return the window size of a run: as the work is best done, larger where the halo would cost more."""
     geometry, ndim = work.geometry(), work.spatial_ndim
     shape = stack.field_shape(ndim)
     if geometry.halo is None:
         return shape
-    side = round(TILE_PIXELS ** (1 / ndim))
+    side = round(work.tile_pixels ** (1 / ndim))
     return tuple(
         min(n, -(-max(side, 4 * h) // m) * m)
         for n, h, m in zip(shape, geometry.halo, geometry.multiple, strict=True)

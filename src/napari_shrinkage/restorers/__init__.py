@@ -10,6 +10,7 @@ from ..thresholds import Bayes, Profile
 from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
+from .cnn import Cnn
 from .hot_pixels import HotPixels
 from .learned_dct import LearnedDct
 from .let import Let
@@ -24,6 +25,8 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
         "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
         "dct-wiener": EmpiricalWiener(),
         "learned-dct": LearnedDct(),
+        "unet": Cnn(),
+        "ffdnet": Cnn(model="ffdnet"),
         "nl-means": NonLocalMeans(),
         "hot-pixels": HotPixels(),
     }
@@ -51,6 +54,7 @@ def named(name: str) -> Restorer:
 __all__ = [
     "NAMED",
     "PRESETS",
+    "Cnn",
     "EmpiricalWiener",
     "HotPixels",
     "LearnedDct",

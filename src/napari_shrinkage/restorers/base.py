@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..noise import Autocorrelation, NoiseModel
     from ..sample import Sample
 
+TILE_PIXELS = 2**20
 Apply = Callable[[Float], Float]
 Shrink = Callable[..., "tuple[Coefficients, Tensor | None]"]
 
@@ -52,6 +53,19 @@ class Restorer(Method):
     @abstractmethod
     def resolve(self, sample: Sample) -> Self:
         """Return the restorer with every "auto" field and every data-driven threshold made a number."""
+
+    def for_device(self, device: str) -> Self:
+        """Return a resolved restorer with what depends on the device decided."""
+        return self
+
+    def doubt(self, noise: NoiseModel, color: bool) -> str:
+        """Say in a sentence why the resolved restorer may not suit this noise, else ""."""
+        return ""
+
+    @property
+    def tile_pixels(self) -> int:
+        """Pixels of a plane or volume that are best restored at a time."""
+        return TILE_PIXELS
 
     def channel(self, index: int) -> Self:
         """Return a resolved restorer for one channel alone, with that channel's thresholds."""

@@ -1,0 +1,148 @@
+"""The denoising networks that are there: what each one is, and the network itself.
+
+Convention: a network takes images (B, C, Y, X) and a noise std on the same scale, and gives images. It has
+`colors`, `multiple_of` (of Y and X), `reach` (how far an input pixel may lie from an output pixel that it takes
+part in) and `told` (whether it is told the noise level). A card says the rest, from the file's header.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from .weights import FOLDER, checked_path, load_into, metadata
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+OWN = ("unet", "ffdnet")  # networks whose weights come with the package, the better one first
+KINDS = {1: "gray", 3: "color"}
+
+
+class Denoiser(Protocol):
+    """What every denoising network offers beside its parameters."""
+
+    colors: int
+    multiple_of: int
+    told: bool
+
+    @property
+    def reach(self) -> int:
+        """How far, in pixels, an input pixel may lie from an output pixel that it takes part in."""
+
+    def __call__(self, image: Tensor, sigma: Tensor) -> Tensor:
+        """Return restored images (B, C, Y, X)."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of a network's weights.
+
+    Parameters
+    ----------
+    path : Path
+        The weight file.
+    checksum : str
+        Its sha256 checksum.
+    network : str
+        Name of the architecture.
+    colors : int
+        1 for gray, 3 for colour.
+    reach, multiple_of : int
+        See `Denoiser`, in pixels.
+    told : bool
+        Whether the network is told the noise level.
+    sigma_max : float or None
+        Largest noise std that it was trained on, as a share of the image's range; None where unknown.
+    facts : mapping of str
+        The rest of the file's header: licence, training pictures, steps, dB, training curve.
+    """
+
+    path: Path
+    checksum: str
+    network: str
+    colors: int
+    reach: int
+    multiple_of: int
+    told: bool
+    sigma_max: float | None
+    facts: Mapping[str, str]
+
+    @property
+    def curve(self) -> tuple[tuple[float, ...], ...]:
+        """Minutes of training and mean PSNR at sigma 15, 25 and 50, row by row; () where unknown."""
+        return tuple(tuple(row) for row in json.loads(self.facts.get("curve", "[]")))
+
+
+def weight_file(model: str, colors: int) -> str:
+    """Return the weight file of a model: one of ours has one for gray and one for colour, a path is itself."""
+    return f"{model}-{KINDS[colors]}.safetensors" if model in OWN else model
+
+
+def has_own(model: str, colors: int) -> bool:
+    """Whether weights of this model for this many colours come with the package."""
+    return model in OWN and (FOLDER / weight_file(model, colors)).is_file()
+
+
+def card_of(name: str, checksum: str = "") -> Card:
+    """Return the card of a weight file, which must have the checksum unless that is "".
+
+    Raises
+    ------
+    ValueError
+        If there is no such file, it is another than the checksum says, or holds no denoiser that we know.
+    """
+    return _card(*checked_path(name, checksum))
+
+
+def network_of(name: str, checksum: str = "") -> nn.Module:
+    """Return the network of a weight file on the CPU in float32, shared by all who ask: do not change it."""
+    return _network(*checked_path(name, checksum))
+
+
+@lru_cache(maxsize=16)
+def _card(path: Path, checksum: str) -> Card:
+    network, told = _network(path, checksum), _header(path)
+    limit = float(told["sigma_max"]) if "sigma_max" in told else None
+    return Card(
+        path=path,
+        checksum=checksum,
+        network=told.get("network", type(network).__name__),
+        colors=network.colors,
+        reach=network.reach,
+        multiple_of=network.multiple_of,
+        told=network.told,
+        sigma_max=limit,
+        facts=told,
+    )
+
+
+@lru_cache(maxsize=8)
+def _network(path: Path, checksum: str) -> nn.Module:
+    import torch
+
+    with torch.inference_mode(False):
+        told = _header(path)
+        if told.get("network") in OWN:
+            network = _own(told["network"], int(told["colors"]))
+            load_into(network, path)
+        else:
+            from .foreign import read_denoiser
+
+            network = read_denoiser(path)
+        return network.eval().requires_grad_(False)
+
+
+def _header(path: Path) -> dict[str, str]:
+    return metadata(path) if path.suffix == ".safetensors" else {}
+
+
+def _own(name: str, colors: int) -> nn.Module:
+    from .ffdnet import Ffdnet
+    from .unet import Unet
+
+    return {"unet": Unet, "ffdnet": Ffdnet}[name](colors)

@@ -1,0 +1,249 @@
+"""Denoising by a convolutional network that was trained on pictures: ours, or anybody's.
+
+Convention: the network sees images of range 0 to 1, by one affine map for each channel, or one for the three
+colours where it restores them together; that map is part of the plan. What it is told is the noise's density at
+low frequencies, in that range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+import annotated_types as at
+import numpy as np
+
+from ..color import OPPONENT
+from ..geometry import Border, Geometry
+from ..methods import ADVANCED, HIDDEN, Suggestions, method
+from ..nn.inference import denoised, fastest_precision, tile_pixels
+from ..nn.models import OWN, Card, card_of, has_own, network_of, weight_file
+from ..stack import Float
+from .base import Apply, Restorer
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from ..noise import Autocorrelation, NoiseModel
+    from ..sample import Sample
+
+PERCENTILES = (0.1, 99.9)  # of an image, that become 0 and 1
+MARGIN = (
+    8  # pixels that the image goes on beyond its border; beyond those the network sees zeros, as in training
+)
+SIGMA_MAX = 75 / 255  # that a network of unknown training is told at most
+GREY_LEVELS = 255
+
+Range = tuple[float, float]
+Network = Callable[["Tensor", "Tensor"], "Tensor"]
+
+
+@method("cnn", title="CNN")
+class Cnn(Restorer):
+    """Denoise by a convolutional network that is told the noise level.
+
+    Parameters
+    ----------
+    model : str
+        One of ours ("unet", "ffdnet"), or the path of a weight file of FFDNet or DnCNN.
+    strength : float
+        Factor on the noise level that the network is told; above 1 smooths more.
+    blend : float
+        Share of the noisy image in the result: 0 is the network's, 1 the noisy image.
+    precision : {"float32", "bfloat16", "float16"}
+        Number format of the convolutions; None takes the fastest on the device.
+    trained_sigma : float
+        Noise std that a network which is not told the noise level was trained at; the image is handed over at
+        the brightness that gives its noise this std. None or 0 leaves the brightness alone.
+    border : {"symmetric", "reflect", "periodic"}
+        How the image goes on beyond its border.
+    weights : str
+        The weight file; None takes that of the model for gray, or for colour.
+    checksum : str
+        The sha256 checksum that this file must have; None takes any.
+    ranges : tuple of (float, float)
+        For each channel, or for three colours together, what becomes 0 and 1, in units of the noise; None
+        takes percentiles 0.1 and 99.9.
+
+    Notes
+    -----
+    Valid for images whose details are like those of the training pictures, and noise of a known strength. What
+    a network adds was learned elsewhere: compare with shrinkage (`unsupported_detail`), and do not measure in
+    what is not in the data.
+
+    Correlated noise is told by its density at low frequencies, sqrt(sum of the autocorrelation) times its std,
+    as the network was trained on white noise. Where the noise is stronger than in training in proportion to
+    the image's range, the image is handed over with less contrast, so that its noise is within.
+
+    Colour is restored jointly where its noise is white; where the opponent channels have noise of their own,
+    each is restored as gray.
+
+    References
+    ----------
+    Zhang, Zuo, Zhang, "FFDNet: toward a fast and flexible solution for CNN-based image denoising", IEEE
+    Transactions on Image Processing 27, 2018, doi:10.1109/TIP.2018.2839891.
+    """
+
+    model: Annotated[str, Suggestions(OWN)] = OWN[0]
+    strength: Annotated[float, at.Ge(0.5), at.Le(2)] = 1.0
+    blend: Annotated[float, at.Ge(0), at.Le(1)] = 0.0
+    precision: Annotated[Literal["float32", "bfloat16", "float16"] | None, ADVANCED] = None
+    trained_sigma: Annotated[
+        float | None, at.Ge(0), at.Le(GREY_LEVELS), at.Unit("grey levels of 255"), ADVANCED
+    ] = None
+    border: Border = "symmetric"
+    weights: Annotated[str | None, HIDDEN] = None
+    checksum: Annotated[str | None, HIDDEN] = None
+    ranges: Annotated[tuple[Range, ...] | None, HIDDEN] = None
+
+    @property
+    def spatial_ndim(self) -> int:
+        """Two: planes."""
+        return 2
+
+    @property
+    def tile_pixels(self) -> int:
+        """Pixels that are restored at a time: as many as free memory holds with ease."""
+        return tile_pixels()
+
+    @property
+    def card(self) -> Card:
+        """The card of the weights in use; of the gray ones before it is resolved."""
+        return card_of(self.weights or weight_file(self.model, 1), self.checksum or "")
+
+    def resolve(self, sample: Sample) -> Self:
+        """Return the restorer with its weight file and the image's range."""
+        card = self._card_for(sample)
+        ranges = self.ranges or (_rgb_range if card.colors == 3 else _ranges)(sample.values)
+        return self.replace(
+            weights=self.weights or weight_file(self.model, card.colors),
+            checksum=card.checksum,
+            ranges=ranges,
+            trained_sigma=self.trained_sigma or 0.0,
+        )
+
+    def for_device(self, device: str) -> Self:
+        """Return the restorer with the number format that is fastest there, unless one was asked for."""
+        return self.replace(precision=self.precision or fastest_precision(device))
+
+    def channel(self, index: int) -> Self:
+        """Return the resolved restorer of one channel alone."""
+        assert self.ranges is not None
+        return self.replace(ranges=self.ranges[min(index, len(self.ranges) - 1) :][:1])
+
+    def geometry(self) -> Geometry:
+        """Return a narrow margin, and the network's reach as the halo."""
+        card = self.card
+        margin, halo = (-(-n // card.multiple_of) * card.multiple_of for n in (MARGIN, card.reach))
+        return Geometry(self.border, (margin,) * 2, (card.multiple_of,) * 2, (halo,) * 2, wraps=False)
+
+    def doubt(self, noise: NoiseModel, color: bool) -> str:
+        """Say if the noise is stronger than any in training, else ""."""
+        assert self.ranges is not None
+        told = [_told(one) * self.strength for one in noise.correlations(color)]
+        most = self._sigma_max
+        shares = [level / (high - low) for low, high in self.ranges if high > low for level in told]
+        if max(shares, default=0) <= most:
+            return ""
+        return (
+            f"The noise is {max(shares):.2g} of the image's range, and the network was trained up to "
+            f"{most:.2g}: the image is handed to it with less contrast. Compare with shrinkage."
+        )
+
+    def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
+        """Restore extended fields (B, C, *domain) in float32; differentiable."""
+        network = network_of(*self._file).to(z.device)
+        return self._restored(z, _told(correlation), network)
+
+    def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
+        """Return the function that restores one extended field (C, *domain) in the plan's precision."""
+        precision = self.precision or "float32"
+
+        def network(images: Tensor, sigma: Tensor) -> Tensor:
+            return denoised(*self._file, images, sigma, device, precision)
+
+        def restored(z: Float) -> Float:
+            import torch
+
+            with torch.inference_mode():
+                return self._restored(torch.from_numpy(z)[None], _told(correlation), network)[0].numpy()
+
+        return restored
+
+    @property
+    def _file(self) -> tuple[str, str]:
+        assert self.weights is not None, "resolve it first"
+        return self.weights, self.checksum or ""
+
+    @property
+    def _sigma_max(self) -> float:
+        return self.card.sigma_max or SIGMA_MAX
+
+    def _card_for(self, sample: Sample) -> Card:
+        """Return the card of the weights for an image: those for colour where colours share white noise."""
+        if self.weights or self.model not in OWN:
+            card = card_of(self.weights or self.model, self.checksum or "")
+            return _fitting(card, sample)
+        joint = sample.color and len(sample.correlations) == 1 and has_own(self.model, 3)
+        return card_of(weight_file(self.model, 3 if joint else 1))
+
+    def _restored(self, z: Tensor, told: float, network: Network) -> Tensor:
+        """Restore fields (B, C, *domain) by a network that is told the noise's std."""
+        images = self._images(z)
+        low, scale = self._map(images, told)
+        restored = network((images - low) / scale, self.strength * told / scale) * scale + low
+        return self._fields(restored, z).lerp(z, self.blend)
+
+    def _map(self, images: Tensor, told: float) -> tuple[Tensor, Tensor]:
+        """Return what becomes 0, and the length that becomes 1, of each image (N, 1, 1, 1)."""
+        assert self.ranges is not None
+        low, high = images.new_tensor(self.ranges).T
+        scale = (high - low).clamp_min(self.strength * told / self._sigma_max)
+        if self.trained_sigma and not self.card.told:
+            scale[:] = self.strength * told * GREY_LEVELS / self.trained_sigma
+        repeats = len(images) // len(low)
+        return low.repeat(repeats).reshape(-1, 1, 1, 1), scale.repeat(repeats).reshape(-1, 1, 1, 1)
+
+    def _images(self, z: Tensor) -> Tensor:
+        """Return fields (B, C, *domain) as images of the network's colours: RGB, or each channel by itself."""
+        if self.card.colors == 1:
+            return z.flatten(0, 1)[:, None]
+        return (z.movedim(1, -1) @ z.new_tensor(OPPONENT)).movedim(-1, 1)
+
+    def _fields(self, images: Tensor, z: Tensor) -> Tensor:
+        """Return images as fields of the shape of `z`; inverts `_images`."""
+        if self.card.colors == 1:
+            return images.reshape(z.shape)
+        return (images.movedim(1, -1) @ images.new_tensor(OPPONENT).T).movedim(-1, 1)
+
+
+def _ranges(values: Float) -> tuple[Range, ...]:
+    """Return the range of each channel of fields (B, C, *spatial)."""
+    return tuple(_range(values[:, index]) for index in range(values.shape[1]))
+
+
+def _rgb_range(values: Float) -> tuple[Range, ...]:
+    """Return the range that three colours share, of opponent fields (B, 3, *spatial)."""
+    return (_range(np.einsum("ji,bj...->bi...", OPPONENT, values)),)
+
+
+def _range(values: Float) -> Range:
+    low, high = np.percentile(values, PERCENTILES)
+    return float(low), float(high)
+
+
+def _told(correlation: Autocorrelation | None) -> float:
+    """Return the std of white noise of the same density at low frequencies, at least 1."""
+    return 1.0 if correlation is None else math.sqrt(max(correlation.density, 1.0))
+
+
+def _fitting(card: Card, sample: Sample) -> Card:
+    """Return the card of weights that suit an image, or raise an error."""
+    if card.colors == 1 or (sample.color and len(sample.correlations) == 1):
+        return card
+    raise ValueError(
+        f"{card.path.name} restores three colours with white noise together; this image has "
+        f"{'colours whose noise is correlated' if sample.color else f'{sample.channels} channels'}. Use "
+        "weights for gray images, which restore each channel by itself."
+    )
