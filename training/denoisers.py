@@ -1,8 +1,8 @@
 """Train a CNN denoiser on a folder of clean pictures: our U-Net or FFDNet, gray or colour.
 
-Crops get white noise of a std drawn from 0 to 75 grey levels, and the network is told which. Every few minutes
-the averaged weights are measured on other pictures, written to the log and kept in a checkpoint; started
-again with the same `--out`, a run that was cut off goes on.
+Crops get white noise of a std drawn from 0 to 75 grey levels, and the network is told which. Every few
+minutes the averaged weights are measured on other pictures, written to the log and kept in a checkpoint;
+started again with the same `--out`, a run that was cut off goes on.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The denoising networks that are there: what each one is, and the network itself.
 
 Convention: a network takes images (B, C, Y, X) and a noise std on the same scale, and gives images. It has
-`colors`, `multiple_of` (of Y and X), `reach` (how far an input pixel may lie from an output pixel that it takes
-part in) and `told` (whether it is told the noise level). A card says the rest, from the file's header.
+`colors`, `multiple_of` (of Y and X), `reach` (how far an input pixel may lie from an output pixel that it
+takes part in) and `told` (whether it is told the noise level). A card says the rest, from the file's header.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Card:
 
 
 def weight_file(model: str, colors: int) -> str:
-    """Return the weight file of a model: one of ours has one for gray and one for colour, a path is itself."""
+    """Return the weight file of a model: ours have one for gray and one for colour, a path is itself."""
     return f"{model}-{KINDS[colors]}.safetensors" if model in OWN else model
 
 

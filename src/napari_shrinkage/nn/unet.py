@@ -1,7 +1,7 @@
 """Our compact denoiser: a residual U-Net without biases, told the noise level.
 
-Convention: images are (B, C, Y, X) of any brightness and scale; Y and X are multiples of 8. The noise level is a
-std on the scale of the image, one for the image or one for each pixel.
+Convention: images are (B, C, Y, X) of any brightness and scale; Y and X are multiples of 8. The noise level is
+a std on the scale of the image, one for the image or one for each pixel.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ class Unet(nn.Module):
 
     Notes
     -----
-    No layer has a bias, so the network is homogeneous: an image and a noise level twice as large give a result
-    twice as large [2]_. What was learned at one exposure therefore holds at any other. A U-Net of this kind
-    that is told the noise level: [3]_.
+    No layer has a bias, so the network is homogeneous: an image and a noise level twice as large give a
+    result twice as large [2]_. What was learned at one exposure therefore holds at any other. A U-Net of this
+    kind that is told the noise level: [3]_.
 
     References
     ----------
     .. [1] Zhang, Zuo, Zhang, "FFDNet: toward a fast and flexible solution for CNN-based image denoising",
        IEEE Transactions on Image Processing 27, 2018, doi:10.1109/TIP.2018.2839891.
-    .. [2] Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda, "Robust and interpretable blind image denoising via
-       bias-free convolutional neural networks", ICLR 2020, arXiv:1906.05478.
+    .. [2] Mohan, Kadkhodaie, Simoncelli, Fernandez-Granda, "Robust and interpretable blind image denoising
+       via bias-free convolutional neural networks", ICLR 2020, arXiv:1906.05478.
     .. [3] Zhang, Li, Zuo, Zhang, Van Gool, Timofte, "Plug-and-play image restoration with deep denoiser
        prior", IEEE Transactions on Pattern Analysis and Machine Intelligence 44, 2022,
        doi:10.1109/TPAMI.2021.3088914.

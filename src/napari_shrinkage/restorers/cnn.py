@@ -1,8 +1,8 @@
 """Denoising by a convolutional network that was trained on pictures: ours, or anybody's.
 
 Convention: the network sees images of range 0 to 1, by one affine map for each channel, or one for the three
-colours where it restores them together; that map is part of the plan. What it is told is the noise's density at
-low frequencies, in that range.
+colours where it restores them together; that map is part of the plan. What it is told is the noise's density
+at low frequencies, in that range.
 """
 
 from __future__ import annotations
@@ -68,13 +68,13 @@ class Cnn(Restorer):
 
     Notes
     -----
-    Valid for images whose details are like those of the training pictures, and noise of a known strength. What
-    a network adds was learned elsewhere: compare with shrinkage (`unsupported_detail`), and do not measure in
-    what is not in the data.
+    Valid for images whose details are like those of the training pictures, and noise of a known strength.
+    What a network adds was learned elsewhere: compare with shrinkage (`unsupported_detail`), and do not
+    measure in what is not in the data.
 
-    Correlated noise is told by its density at low frequencies, sqrt(sum of the autocorrelation) times its std,
-    as the network was trained on white noise. Where the noise is stronger than in training in proportion to
-    the image's range, the image is handed over with less contrast, so that its noise is within.
+    Correlated noise is told by its density at low frequencies, sqrt(sum of the autocorrelation) times its
+    std, as the network was trained on white noise. Where the noise is stronger than in training in proportion
+    to the image's range, the image is handed over with less contrast, so that its noise is within.
 
     Colour is restored jointly where its noise is white; where the opponent channels have noise of their own,
     each is restored as gray.
@@ -206,7 +206,7 @@ class Cnn(Restorer):
         return low.repeat(repeats).reshape(-1, 1, 1, 1), scale.repeat(repeats).reshape(-1, 1, 1, 1)
 
     def _images(self, z: Tensor) -> Tensor:
-        """Return fields (B, C, *domain) as images of the network's colours: RGB, or each channel by itself."""
+        """Return fields (B, C, *domain) as images: RGB where colours go together, else each channel alone."""
         if self.card.colors == 1:
             return z.flatten(0, 1)[:, None]
         return (z.movedim(1, -1) @ z.new_tensor(OPPONENT)).movedim(-1, 1)
