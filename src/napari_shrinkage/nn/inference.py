@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import logging
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .models import card_of, network_of
 
@@ -35,8 +35,15 @@ def fastest_precision(device: str) -> Precision:
         return "bfloat16" if torch.cuda.get_device_capability(device)[0] >= 8 else "float16"
     if kind == "mps":
         return "float16"
-    there = torch.cpu.get_capabilities()
-    return "bfloat16" if there.get("avx512_bf16") or there.get("amx_bf16") else "float32"
+    return "bfloat16" if _cpu_has_bfloat16(torch.cpu) else "float32"
+
+
+def _cpu_has_bfloat16(cpu: Any) -> bool:
+    """Whether the CPU has instructions for bfloat16, as far as this torch can tell."""
+    if not hasattr(cpu, "get_capabilities"):  # torch before 2.11
+        return False
+    there = cpu.get_capabilities()
+    return bool(there.get("avx512_bf16") or there.get("amx_bf16"))
 
 
 @lru_cache(maxsize=4)
@@ -47,8 +54,9 @@ def ready_network(name: str, checksum: str, device: str, precision: Precision) -
     import torch
 
     with torch.inference_mode(False):
-        network = copy.deepcopy(network_of(name, checksum))
-        return network.to(device, getattr(torch, precision), memory_format=torch.channels_last)
+        network: Any = copy.deepcopy(network_of(name, checksum))
+        ready: nn.Module = network.to(device, getattr(torch, precision), memory_format=torch.channels_last)
+        return ready
 
 
 def denoised(
@@ -111,18 +119,18 @@ def _in_pieces(
     return restored
 
 
-def _restored_piece(network: nn.Module, images: Tensor, sigma: Tensor, device: str, precision: str) -> Tensor:
+def _restored_piece(network: Any, images: Tensor, sigma: Tensor, device: str, precision: str) -> Tensor:
     """Return a restored piece on the CPU. The noise that the network takes off is subtracted in float32."""
     import torch
 
     dtype = getattr(torch, precision)
     packed = images.to(device, dtype).contiguous(memory_format=torch.channels_last)
     level = sigma.to(device, dtype)
-    residual = getattr(network, "noise", None)
-    if residual is None:
+    if not hasattr(network, "noise"):
         restored: Tensor = network(packed, level).float().cpu()
         return restored
-    return images - residual(packed, level).float().cpu()
+    noise: Tensor = network.noise(packed, level).float().cpu()
+    return images - noise
 
 
 def _cut(start: int, side: int, halo: int, length: int) -> tuple[slice, int]:
