@@ -250,14 +250,18 @@ class Panel(QWidget):
                 continue
             layer = result_layer(target.layer, result, f"{target.layer.name} denoised")
             self.results.put(target.layer, layer, result, target.content.stack)
-            verdicts = [plan.noise.verdict for plan in result.record.plans]  # shown beside the noise
-            notes += [message for message in result.record.messages if message not in (*notes, *verdicts)]
+            shown = [words for plan in result.record.plans for words in self._said_elsewhere(plan)]
+            notes += [message for message in result.record.messages if message not in (*notes, *shown)]
             if target.layer is self.source.layer:
                 self._show_plan(result.record.plans[-1], self.noise.value)
         seconds = sum(result.record.seconds for _, result in made)
         self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
         self.show_one()
         self.messages.say(" ".join([f"Done in {seconds:.2g} s.", *notes]))
+
+    def _said_elsewhere(self, plan: Plan) -> list[str]:
+        """Return what the message line leaves out: the noise's verdict stands beside the noise."""
+        return [plan.noise.verdict]
 
     def _progressed(self, progress: Progress) -> None:
         """Show the noise as soon as it is known, not only when the run ends."""
