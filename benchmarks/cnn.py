@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from datasets import Picture, noisy, parser, pictures, psnr, table
+from datasets import Picture, noisy, parser, pictures, table
 from micrographs import fmd
 from microscopy import Scored, psnr_table
 from microscopy import ours as blind
@@ -28,6 +28,7 @@ from speed import best_seconds, test_picture
 
 import napari_shrinkage as ns
 from napari_shrinkage.devices import available_cores
+from napari_shrinkage.nn.cost import multiplications, parameters
 from napari_shrinkage.nn.inference import denoised, fastest_precision
 from napari_shrinkage.nn.models import OWN, card_of, has_own, network_of, weight_file
 from napari_shrinkage.tiles import restore_region
@@ -79,16 +80,24 @@ def quality(folder: Path | None, quick: bool) -> str:
 
 def set_table(name: str, colors: int, images: list[Picture]) -> str:
     there = [model for model in OWN if has_own(model, colors)]
-    rows = [
-        [method, *(mean_psnr(ours(method), images, sigma) for sigma in SIGMAS)]
+    found = {
+        method: [mean_psnr(ours(method), images, sigma) for sigma in SIGMAS]
         for method in (*SHRINKAGE, *reversed(there))
-    ]
-    rows += [[who, *values] for (who, known), values in AUTHORS.items() if known == name]
+    }
+    rows: list[list[object]] = [[method, *values] for method, values in found.items()]
+    for (who, known), values in AUTHORS.items():
+        if known == name:
+            rows.append([who, *values])
+            rows += [[f"*{model} minus that*", *gains(found[model], values)] for model in reversed(there)]
     kind = "gray" if colors == 1 else "colour"
     missing = [model for model in OWN if model not in there]
     note = f"\nNo {kind} weights of {' and '.join(missing)} yet, so no row.\n" if missing else ""
     title = f"\n{name}, {len(images)} {kind} pictures, mean PSNR in dB, noise level known\n\n"
     return title + table(["method", *(f"sigma {sigma}" for sigma in SIGMAS)], rows) + "\n" + note
+
+
+def gains(values: Iterable[float], others: Iterable[float]) -> list[str]:
+    return [f"{a - b:+.2f}" for a, b in zip(values, others, strict=True)]
 
 
 # microscopy
@@ -123,16 +132,13 @@ def machine() -> str:
 
 
 def cost_table() -> str:
-    from napari_shrinkage.nn.cost import cost_of
-
     rows = []
     for model in reversed(OWN):
         name = weight_file(model, 1)
-        cost = cost_of(network_of(name))
-        rows.append(
-            [model, f"{cost.parameters:,}", f"{cost.multiplications:,.0f}", 2 * card_of(name).reach + 1]
-        )
-    return table(["network", "parameters", "multiplications per pixel", "pixels seen, each way"], rows)
+        network = network_of(name)
+        numbers = (parameters(network), multiplications(network))
+        rows.append([model, *(f"{number:,.0f}" for number in numbers), card_of(name).reach])
+    return table(["network", "parameters", "multiplications per pixel", "reach, pixels"], rows)
 
 
 def time_table(truth: Picture) -> str:
