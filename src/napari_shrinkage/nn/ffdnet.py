@@ -6,6 +6,9 @@ same scale, one for the image or one for each pixel.
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
@@ -26,8 +29,8 @@ class Ffdnet(nn.Module):
 
     Notes
     -----
-    At the start some features hand the sub-images on, and the others add next to nothing: a deep plain chain
-    then learns like a residual one. No more than the first weights differ from the published network.
+    At the start some features hand the sub-images on, and the others add nothing yet: a deep plain chain then
+    learns like a residual one. No more than the first weights differ from the published network.
 
     The four sub-images pass together, as channels, so one output pixel costs a quarter of the weights in
     multiplications: 121,104 for gray.
@@ -48,7 +51,7 @@ class Ffdnet(nn.Module):
         features = features or usual_features
         widths = [4 * colors + 1, *[features] * (self.depth - 1), 4 * colors]
         self.layers = nn.ModuleList(
-            nn.Conv2d(before, after, 3, padding=1) for before, after in zip(widths, widths[1:], strict=False)
+            nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(widths)
         )
 
     @property
@@ -58,17 +61,17 @@ class Ffdnet(nn.Module):
 
     def start(self) -> None:
         """Set the first weights, from torch's random numbers."""
-        handed = 4 * self.colors
+        handed, layers = 4 * self.colors, list[Any](self.layers)
         with torch.no_grad():
-            for layer in self.layers:
+            for layer in layers:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
-            for layer in self.layers[1:]:
+            for layer in layers[1:]:
                 layer.weight *= SMALL
-            for layer in self.layers[1:-1]:
+            for layer in layers[1:-1]:
                 nn.init.dirac_(own := torch.empty_like(layer.weight))
                 layer.weight += own
-            for layer in self.layers:
+            for layer in layers:
                 layer.weight[:handed] = 0
                 layer.weight[range(handed), range(handed), 1, 1] = 1
 
@@ -80,3 +83,21 @@ class Ffdnet(nn.Module):
         for layer in self.layers[:-1]:
             x = torch.relu(layer(x))
         return pixel_shuffle(self.layers[-1](x), 2)
+
+
+class ResidualFfdnet(Ffdnet):
+    """FFDNet whose chain estimates the noise, as that of Tassano, Delon and Veit [1]_.
+
+    References
+    ----------
+    .. [1] Tassano, Delon, Veit, "An analysis and implementation of the FFDNet image denoising method", Image
+       Processing On Line 9, 2019, doi:10.5201/ipol.2019.231.
+    """
+
+    def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
+        """Return the restored image (B, C, Y, X); `sigma` is (B, 1, 1, 1) or (B, 1, Y, X)."""
+        return image - self.noise(image, sigma)
+
+    def noise(self, image: Tensor, sigma: Tensor) -> Tensor:
+        """Return the noise of the image."""
+        return super().forward(image, sigma)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .weights import FOLDER, checked_path, load_into, metadata
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 OWN = ("unet", "ffdnet")  # networks whose weights come with the package, the better one first
 KINDS = {1: "gray", 3: "color"}
+ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")  # of files that may hold weights
 
 
 class Denoiser(Protocol):
@@ -88,6 +89,21 @@ def has_own(model: str, colors: int) -> bool:
     return model in OWN and (FOLDER / weight_file(model, colors)).is_file()
 
 
+def models_in(folder: str | Path) -> tuple[Path, ...]:
+    """Return the weight files in a user's folder, sorted; none if the folder is "" or absent."""
+    if not str(folder) or not Path(folder).is_dir():
+        return ()
+    return tuple(
+        sorted(path for path in Path(folder).iterdir() if path.suffix.lower() in ENDINGS and path.is_file())
+    )
+
+
+def available_models(folder: str | Path = "") -> tuple[str, ...]:
+    """Return what a model can be: ours whose weights are installed, then the files in a user's folder."""
+    own = (name for name in OWN if any(has_own(name, colors) for colors in KINDS))
+    return (*own, *map(str, models_in(folder)))
+
+
 def card_of(name: str, checksum: str = "") -> Card:
     """Return the card of a weight file, which must have the checksum unless that is "".
 
@@ -106,7 +122,8 @@ def network_of(name: str, checksum: str = "") -> nn.Module:
 
 @lru_cache(maxsize=16)
 def _card(path: Path, checksum: str) -> Card:
-    network, told = _network(path, checksum), _header(path)
+    network: Any = _network(path, checksum)
+    told = _header(path)
     limit = float(told["sigma_max"]) if "sigma_max" in told else None
     return Card(
         path=path,
