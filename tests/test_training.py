@@ -1,0 +1,114 @@
+"""The script that trains the denoisers: its weights are read as they are, and it goes on where it was."""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_shrinkage.nn.models import card_of, network_of
+from napari_shrinkage.nn.unet import Unet
+
+SCRIPT = Path(__file__).parents[1] / "training" / "denoisers.py"
+A_MOMENT = 1e-3  # seconds
+
+
+@pytest.fixture(scope="module")
+def denoisers() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("denoisers", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["denoisers"] = module  # where its dataclass looks for its annotations
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Return a folder of two random pictures of 24 x 24 pixels, one gray and one RGB."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name, shape in {"gray": (24, 24), "rgb": (24, 24, 3)}.items():
+        iio.imwrite(folder / f"{name}.png", rng.integers(0, 256, shape, dtype=np.uint8))
+    return folder
+
+
+def trained_for(
+    denoisers: ModuleType, network: str, pictures: Path, seconds: float, patch: pytest.MonkeyPatch
+) -> list[dict[str, float]]:
+    """Train until so many seconds are full, one step at least, and return the log."""
+    out = pictures.parent / f"{network}.safetensors"
+    folders = ["--data", pictures, "--validation", pictures, "--out", out, "--about", "random numbers"]
+    size = ["--minutes", seconds / 60, "--crop", 16, "--batch", 2, "--threads", torch.get_num_threads()]
+    patch.setattr(sys, "argv", [str(word) for word in ("denoisers.py", network, *folders, *size)])
+    denoisers.main()
+    with out.with_suffix(".csv").open(newline="") as file:
+        return [{key: float(value) for key, value in line.items()} for line in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize("network", ["ffdnet", "unet"])
+def test_training_goes_on_from_its_checkpoint(
+    denoisers: ModuleType, network: str, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = trained_for(denoisers, network, pictures, A_MOMENT, monkeypatch)
+    again, second = trained_for(denoisers, network, pictures, first["seconds"] + A_MOMENT, monkeypatch)
+    assert first["step"] >= 1
+    assert again == first
+    assert second["step"] > first["step"]
+    assert second["seconds"] > first["seconds"]
+
+
+@pytest.mark.parametrize("network", ["ffdnet", "unet"])
+def test_trained_weights_are_read_with_their_card(
+    denoisers: ModuleType, network: str, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logged,) = trained_for(denoisers, network, pictures, A_MOMENT, monkeypatch)
+    path = pictures.parent / f"{network}.safetensors"
+    card = card_of(str(path))
+    assert (card.network, card.colors, card.told) == (network, 1, True)
+    assert card.sigma_max == pytest.approx(75 / 255)
+    assert card.facts["trained_on"] == "2 photographs, random numbers"
+    assert int(card.facts["steps"]) == logged["step"]
+    expected = [logged["seconds"] / 60, *(logged[f"validation_{sigma}"] for sigma in (15, 25, 50))]
+    assert card.curve == (pytest.approx(expected, abs=0.06),)
+
+    kept = torch.load(path.with_suffix(".checkpoint"), weights_only=True)["averaged"]
+    read = network_of(str(path)).state_dict()
+    assert read.keys() == kept.keys()
+    assert all(torch.equal(read[name], value.half().float()) for name, value in kept.items())
+
+
+def test_a_colour_network_begins_as_a_gray_one_of_the_sum_of_colours(denoisers: ModuleType) -> None:
+    torch.manual_seed(0)
+    gray, color = Unet(1, features=8, blocks=1), Unet(3, features=8, blocks=1)
+    denoisers.begin_from(color, gray.state_dict())
+    image, sigma = torch.rand(1, 1, 16, 16), torch.full((1, 1, 1, 1), 0.1)
+    with torch.no_grad():
+        expected = gray(image * math.sqrt(3), sigma) / math.sqrt(3)
+        found = color(image.expand(1, 3, 16, 16), sigma)
+    torch.testing.assert_close(found, expected.expand(1, 3, 16, 16), atol=1e-5, rtol=0)
+
+
+def test_training_without_pictures_says_where_it_looked(denoisers: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=f"no picture .* in {tmp_path}"):
+        denoisers.pictures(tmp_path, 1)
+
+
+def test_weights_are_small_enough_to_ship(
+    denoisers: ModuleType, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_for(denoisers, "unet", pictures, A_MOMENT, monkeypatch)
+    path = pictures.parent / "unet.safetensors"
+    assert path.stat().st_size < 8e6
+    assert {value.dtype for value in load_file(path).values()} == {torch.float16}
