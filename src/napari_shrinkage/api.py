@@ -9,25 +9,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
+
 from .checking import TrustReport, checking
 from .comparing import Candidate, Comparison, comparing
+from .diagnostics import unsupported_detail as _unsupported_detail
 from .engine import drain, resolve, restored
 from .estimators import FromImage, NoiseEstimator, estimated_noise
 from .estimators.from_image import MODELS, Kind
 from .fitting import fitting
 from .fitting.fit import ITERATIONS
 from .losses import Loss, chosen_loss
-from .noise import Gaussian, NoiseModel
+from .noise import Gaussian, NoiseMap, NoiseModel
 from .recipe import Plan, Recipe
 from .restorers import named
 from .restorers.base import Restorer
-from .stack import Stack
+from .stack import Array, Stack
 
 
 def restore(
     image: Any,
     method: str | Restorer | Recipe = "balanced",
-    noise: NoiseModel | float | None = None,
+    noise: NoiseModel | float | Array | None = None,
     axes: str | None = None,
     device: str = "auto",
     threads: int | None = None,
@@ -41,9 +44,10 @@ def restore(
     method : str, Restorer or Recipe
         A short name ("wavelet", "let", "dct", "dct-wiener", "learned-dct"), a preset ("fast", "balanced",
         "best") or a method value.
-    noise : NoiseModel or float, optional
-        The noise; a number is the standard deviation of Gaussian noise in the units of the image. None
-        estimates it.
+    noise : NoiseModel, float or array_like, optional
+        The noise; a number is the standard deviation of Gaussian noise in the units of the image, an array
+        (Y, X) that at each pixel of a plane (see `NoiseMap`; it is kept in a file, so that the record can be
+        repeated). None estimates it.
     axes : str, optional
         One letter per axis, such as "TZYX" or "YXC" (colour last). A 2-D array is "YX", a layer knows its
         own.
@@ -178,7 +182,7 @@ def compare(
     """
     stack = stack_of(image, axes)
     truth = None if reference is None else stack_of(reference, stack.axes)
-    return drain(comparing(stack, methods, truth, noise, device, threads, seed))
+    return drain(comparing(stack, methods, truth, _noise_of(noise), device, threads, seed))
 
 
 def fit(
@@ -315,12 +319,69 @@ def trust_report(
     stack = stack_of(image, axes)
     frame, truth = (None if x is None else stack_of(x, stack.axes) for x in (second, reference))
     result = stack_of(restored, stack.axes)
-    return drain(checking(stack, result, noise, restorer, regions, frame, truth, seed=seed))
+    return drain(checking(stack, result, _noise_of(noise), restorer, regions, frame, truth, seed=seed))
+
+
+def unsupported_detail(
+    image: Any,
+    restored: Any,
+    noise: NoiseModel | float | None = None,
+    method: str | Restorer = "balanced",
+    axes: str | None = None,
+) -> Any:
+    """Map where a result shows detail that shrinkage does not find and the data do not support.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        The noisy image.
+    restored : array_like, dask array or napari Image layer
+        Its result, of a network for example, on the same pixels and in the same units.
+    noise : NoiseModel or float, optional
+        The noise of the image, as for `restore`. None estimates it.
+    method : str or Restorer
+        The shrinkage to compare with.
+    axes : str, optional
+        As for `restore`.
+
+    Returns
+    -------
+    ndarray
+        float32, of the image's shape; without the colour axis, as colours share one map. 0 where nothing is
+        unsupported, else by how many noise stds a pattern in patches of 8 x 8 pixels exceeds 3.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the result has another shape, or the method or the noise does not fit; the message says what would.
+
+    Notes
+    -----
+    A pattern is marked where the result has it, shrinkage lacks it, and the data deny it by more than 3 noise
+    stds: `diagnostics.unsupported_detail` has the definition and what it finds on photographs. Unsupported is
+    not false; noise left in place is not marked, nor is structure wider than some 16 pixels. Lazy arrays are
+    read window by window.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> noisy = 100 + 5 * np.random.default_rng(0).standard_normal((64, 64))
+    >>> restored = ns.restore(noisy, "dct", noise=5)
+    >>> restored[20:40, 20:40] += 5 * (-1) ** np.arange(20)  # stripes that nobody saw
+    >>> marked = ns.unsupported_detail(noisy, restored, noise=5) > 0
+    >>> bool(marked[30, 30]), bool(marked[5, 5])
+    (True, False)
+    """
+    step = recipe_of(method, noise).steps[0]
+    stack = stack_of(image, axes)
+    result = stack_of(restored, stack.axes)
+    return _unsupported_detail(stack, result, step.noise or estimated_noise(stack), step.restorer)
 
 
 def recipe_of(
     method: str | Restorer | Recipe,
-    noise: NoiseModel | float | None = None,
+    noise: NoiseModel | float | Array | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> Recipe:
@@ -340,9 +401,14 @@ def recipe_of(
         raise TypeError(
             f"method={method!r}: expected a name, a preset or a method value such as Shrinkage()."
         )
-    if noise is not None and not isinstance(noise, NoiseModel):
-        noise = Gaussian(noise)
-    return Recipe.of(restorer, noise, device=device, threads=threads)
+    return Recipe.of(restorer, _noise_of(noise), device=device, threads=threads)
+
+
+def _noise_of(noise: NoiseModel | float | Array | None) -> NoiseModel | None:
+    """Return the noise model of a number, one number per channel, or a map of the noise std."""
+    if noise is None or isinstance(noise, NoiseModel):
+        return noise
+    return NoiseMap.from_array(noise) if np.ndim(noise) > 1 else Gaussian(cast(float, noise))
 
 
 def stack_of(image: Any, axes: str | None = None) -> Stack:

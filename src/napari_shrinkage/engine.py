@@ -94,7 +94,7 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
     color = mixes_color(step.restorer, stack)
 
     sample = DeferredSample(
-        lambda: drawn_in_noise_units(stack, noise, ndim, color),
+        lambda: drawn_in_noise_units(stack, noise, ndim, color, evenly=not step.restorer.takes_levels),
         stack.field_shape(ndim),
         stack.field_spacing(ndim),
         noise.correlations(color),

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from .geometry import taken
-from .noise import NoiseModel
+from .noise import Autocorrelation, NoiseModel
+from .noise.base import Indices
 from .noise.units import from_noise_units, to_noise_units
 from .recipe import BRIGHTNESS_SIDE, Plan
-from .restorers.base import Apply, Restorer
+from .restorers.base import Apply, Restorer, evened
 from .sample import drawn_windows
 from .stack import Array, Float, Stack
 from .windows import (
@@ -51,6 +52,7 @@ def restore_region(plan: Plan, stack: Stack, region: Region | None = None) -> Ar
         float32, of the region's shape. Non-finite input values and an alpha channel are as they were; a value
         that float32 cannot hold counts as infinite.
     """
+    plan.noise.check_shape(stack.field_shape(plan.spatial_ndim))
     region = checked_region(region, stack)
     box = source_box(plan, stack, region)
     return _restored_window(plan, _frame(stack), np.asarray(stack.array[box]), box, region)
@@ -61,6 +63,7 @@ def lazily_restored(plan: Plan, stack: Stack) -> Any:
     import dask.array as da
     from dask.delayed import delayed
 
+    plan.noise.check_shape(stack.field_shape(plan.spatial_ndim))
     frame = _frame(stack)
     chunks = _output_chunks(plan, stack)
     starts = [np.cumsum([0, *sizes]) for sizes in chunks]
@@ -74,17 +77,25 @@ def lazily_restored(plan: Plan, stack: Stack) -> Any:
     return da.block(parts.tolist())
 
 
-def drawn_in_noise_units(stack: Stack, noise: NoiseModel, ndim: int, color: bool) -> Float:
-    """Return fields (B, C, *spatial) of a stack, or windows of them, in units of the noise."""
-    drawn = drawn_in_counts(stack, noise, ndim)
-    return np.stack([to_noise_units(field, noise, color) for field in drawn])
+def drawn_in_noise_units(
+    stack: Stack, noise: NoiseModel, ndim: int, color: bool, evenly: bool = True
+) -> Float:
+    """Return fields (B, C, *spatial) of a stack, or windows of them, in units of the noise.
+
+    Where the noise differs from pixel to pixel that is the noise of each pixel, or if not `evenly` that of a
+    usual one.
+    """
+    noise.check_shape(stack.field_shape(ndim))
+    fields = []
+    for values, pixels in _drawn(stack, noise, ndim):
+        z, level = to_noise_units(values, noise, color), noise.level(pixels)
+        fields.append(z if level is None or not evenly else z / level)
+    return np.stack(fields)
 
 
 def drawn_in_counts(stack: Stack, noise: NoiseModel, ndim: int) -> Iterator[Float]:
-    """Yield the same fields in the units of the image, holes filled and uneven pixels evened out."""
-    for values, window in drawn_windows(stack, ndim):
-        whole = values if np.isfinite(values).all() else filled(values, ndim)
-        yield noise.corrected(whole, [np.arange(part.start, part.stop) for part in window])
+    """Return the same fields in the units of the image, holes filled and uneven pixels evened out."""
+    return (values for values, _ in _drawn(stack, noise, ndim))
 
 
 def restored_field(noise: NoiseModel, apply: Apply, values: Float) -> Float:
@@ -121,11 +132,14 @@ def filled(values: Array, spatial: int) -> Array:
     return out
 
 
-def built(plan: Plan, color: bool) -> Apply:
-    """Return the restoring function of a plan, from and to the units of the image."""
+def built(plan: Plan, color: bool, level: Float | None = None) -> Apply:
+    """Return the restoring function of a plan, from and to the units of the image.
+
+    `level`, (Y, X), is what `NoiseModel.level` says of the pixels that it will be given.
+    """
     if plan.restorer.domain == "counts":
-        return plan.restorer.build_counts(plan.noise)
-    apply, noise = _built_for_noise_units(plan, color), plan.noise
+        return evened(plan.restorer.build_counts(plan.noise), level)
+    apply, noise = _built_for_noise_units(plan, color, level), plan.noise
 
     def restored(values: Float) -> Float:
         found = from_noise_units(apply(to_noise_units(values, noise, color)), noise, color)
@@ -151,16 +165,27 @@ def with_brightness_of(values: Float, restored: Float) -> Float:
     return kept
 
 
-def _built_for_noise_units(plan: Plan, color: bool) -> Apply:
+def _built_for_noise_units(plan: Plan, color: bool, level: Float | None) -> Apply:
     """Return the restoring function of a plan; channel by channel where each has its own correlation."""
+
+    def built(restorer: Restorer, correlation: Autocorrelation | None) -> Apply:
+        if level is None:
+            return restorer.build(plan.device, correlation, plan.threads)
+        return restorer.build_uneven(plan.device, correlation, plan.threads, level)
+
     correlations = plan.noise.correlations(color)
     if len(correlations) == 1:
-        return plan.restorer.build(plan.device, correlations[0], plan.threads)
-    each = [
-        plan.restorer.channel(index).build(plan.device, correlation, plan.threads)
-        for index, correlation in enumerate(correlations)
-    ]
+        return built(plan.restorer, correlations[0])
+    each = [built(plan.restorer.channel(index), one) for index, one in enumerate(correlations)]
     return lambda z: np.concatenate([apply(z[i : i + 1]) for i, apply in enumerate(each)])
+
+
+def _drawn(stack: Stack, noise: NoiseModel, ndim: int) -> Iterator[tuple[Float, list[Indices]]]:
+    """Yield fields (C, *spatial) in the units of the image, with the pixels that they show, per axis."""
+    for values, window in drawn_windows(stack, ndim):
+        whole = values if np.isfinite(values).all() else filled(values, ndim)
+        pixels = [np.arange(part.start, part.stop) for part in window]
+        yield noise.corrected(whole, pixels), pixels
 
 
 @dataclass(frozen=True)
@@ -188,7 +213,6 @@ def _restored_chunk(plan: Plan, frame: Stack, values: Array, box: Region, region
 def _restored_window(plan: Plan, frame: Stack, values: Array, box: Region, region: Region) -> Array:
     """Restore a region from the values of its `source_box`, all of it at a time."""
     ndim, color = plan.restorer.spatial_ndim, mixes_color(plan.restorer, frame)
-    apply = built(plan, color)
     if values.dtype.kind == "f":
         with np.errstate(over="ignore"):
             values = values.astype(np.float32, copy=False)
@@ -196,6 +220,7 @@ def _restored_window(plan: Plan, frame: Stack, values: Array, box: Region, regio
     needed = _finite_part(values, within(needed_box(plan, frame, region), box), frame, ndim)
     pixels = needed_pixels(plan, frame, region)
     indices = [index - index.min() for index in pixels]
+    apply = built(plan, color, plan.noise.level(pixels))
     inner = inner_part(plan, frame, region)
     everything = [slice(None)] * ndim
     out = np.empty(original.shape, np.float32)

@@ -41,6 +41,7 @@ REQUIRED: dict[str, dict[str, Any]] = {  # values for fields without a default
     "noise/gaussian": {"sigma": (12.5, 3.0)},
     "noise/poisson-gaussian": {"gain": (2.0, 3.5)},
     "noise/calibrated-camera": {"path": "maps.npz", "checksum": "5f", "gain": (2.0, 3.5)},
+    "noise/noise-map": {"path": "map.npy", "checksum": "5f", "sigma": (12.5, 3.0)},
     "noise/noise-curve": {"means": (0.0, 10.0, 50.0), "variances": (1.0, 4.0, 2.0)},
     "threshold/per-band": {"values": {"1/ad": (2.0, 3.5), "1/da": (0.0,)}},
 }

@@ -36,6 +36,11 @@ def bell(counts: float) -> float:
 NODES = np.linspace(0, 600, 61)
 CASES = {
     "gaussian": Case(ns.Gaussian(3.0), lambda m: m, lambda rng, m, n: m + 3 * rng.standard_normal(n)),
+    "noise map": Case(
+        ns.NoiseMap(path="map.npy", checksum="5f", sigma=3.0),
+        lambda m: m,
+        lambda rng, m, n: m + 3 * rng.standard_normal(n),
+    ),
     "shot noise": Case(ns.PoissonGaussian(1.0), lambda m: m, photons(1, 0, 0)),
     "camera": Case(ns.PoissonGaussian(2.5, 100.0, 4.0), lambda m: 2.5 * m + 100, photons(2.5, 100, 4)),
     "curve": Case(

@@ -12,7 +12,7 @@ from napari_shrinkage.gui.editors import editor_for, read_text, written_text
 from napari_shrinkage.gui.forms import AutoEditor, MethodEditor, MethodForm
 from napari_shrinkage.gui.numbers import FloatEditor, SliderScale
 from napari_shrinkage.methods import Parameter, members, parameters
-from napari_shrinkage.noise import CalibratedCamera, Gaussian, NoiseCurve, PoissonGaussian
+from napari_shrinkage.noise import CalibratedCamera, Gaussian, NoiseCurve, NoiseMap, PoissonGaussian
 from napari_shrinkage.restorers import NAMED, EmpiricalWiener, Shrinkage
 from napari_shrinkage.rules import Firm, Lp, Soft, TanhHard
 from napari_shrinkage.thresholds import PerBand, Profile, Ratio, RatioPerLevel
@@ -25,6 +25,7 @@ WITHOUT_DEFAULTS = {
     "gaussian": Gaussian((1.5, 2.0)),
     "poisson-gaussian": PoissonGaussian((2.5, 3.0), 100.0, (1.0, 2.0)),
     "noise-curve": NoiseCurve((0.0, 100.0), (4.0, 9.0)),
+    "noise-map": NoiseMap(path="map.npy", checksum="5f", sigma=12.5),
     "calibrated-camera": CalibratedCamera(
         path="maps.npz", checksum="5f", gain=2.5, offset=100.0, read_std=1.5
     ),

@@ -12,6 +12,7 @@ from typing import Any
 from ..engine import Progress, resolve
 from ..estimators import measured_noise
 from ..noise import Gaussian, NoiseModel
+from ..noise.base import check_even
 from ..recipe import Plan, Step
 from ..restorers import Restorer, named
 from ..stack import Stack
@@ -81,6 +82,7 @@ def checking(
     if isinstance(restorer, str | Restorer):
         method = named(restorer) if isinstance(restorer, str) else restorer
         plans = (resolve(Step(method, model), stack),)
+    check_even(model, "checking a result")
     model = model.for_channels(stack.channels)
     planes = sampled(grid, model, regions, second, reference)
     jobs = _jobs(grid, planes, model, plans, seed)

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..engine import Progress, resolve
 from ..noise import CalibratedCamera, Gaussian, NoiseModel, PoissonGaussian
+from ..noise.base import check_even
 from ..recipe import Plan, Step
 from ..restorers import NAMED
 from ..risk import PAIRS, RiskEstimate, Trial, combined, coupled_work
@@ -176,7 +177,14 @@ class _Timed:
 
 
 def evened(noise: NoiseModel) -> NoiseModel:
-    """Return the noise of values whose camera's pixels were made alike, as those of a crop are."""
+    """Return the noise of values whose camera's pixels were made alike, as those of a crop are.
+
+    Raises
+    ------
+    ValueError
+        If pixels still differ in their noise: a crop does not know which ones it shows.
+    """
+    check_even(noise, "comparing methods or adding spots")
     if not isinstance(noise, CalibratedCamera):
         return noise
     return PoissonGaussian(

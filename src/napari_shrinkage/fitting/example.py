@@ -10,6 +10,7 @@ import numpy as np
 from ..color import to_opponent
 from ..losses import Example, Restore
 from ..noise import Gaussian, NoiseModel
+from ..noise.base import check_even
 from ..noise.units import inverse_table, opponent_stds, to_noise_units
 from ..restorers.base import Restorer
 from ..sample import Sample
@@ -42,6 +43,7 @@ def example_of(
     """
     import torch
 
+    check_even(noise, "fitting or showing bands")
     ndim, color = restorer.spatial_ndim, mixes_color(restorer, stack)
     counts = np.stack(list(drawn_in_counts(stack, noise, ndim)))
     noisy = np.stack([to_noise_units(field, noise, color) for field in counts])

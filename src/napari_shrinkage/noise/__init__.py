@@ -12,6 +12,7 @@ from .calibrated import CalibratedCamera
 from .color_noise import ColorNoise
 from .curve import NoiseCurve
 from .gaussian import Gaussian
+from .noise_map import NoiseMap
 from .poisson_gaussian import PoissonGaussian
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "ColorNoise",
     "Gaussian",
     "NoiseCurve",
+    "NoiseMap",
     "NoiseModel",
     "NoiseWarning",
     "PoissonGaussian",

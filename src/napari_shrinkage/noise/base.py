@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..methods import Method
-from ..stack import Array
+from ..stack import Array, Float
 from .autocorrelation import Autocorrelation
 from .color_noise import ColorNoise
 
@@ -53,6 +53,7 @@ class NoiseModel(Method):
     per_channel: ClassVar[tuple[str, ...]] = ()
     counts_light: ClassVar[bool] = False  # so that a sum over pixels is a measurement, to be kept
     reach: ClassVar[int] = 0  # pixels around one that `corrected` looks at
+    is_even: ClassVar[bool] = True  # alike at all pixels of one brightness, once they are `corrected`
     verdict: str
     autocorrelation: Autocorrelation | None
     color: ColorNoise | None
@@ -98,6 +99,19 @@ class NoiseModel(Method):
         """
         return values
 
+    def level(self, indices: Sequence[Indices]) -> Float | None:
+        """Return the noise std that is left after `forward`, (Y, X); None where it is 1 at every pixel.
+
+        Parameters
+        ----------
+        indices : sequence of ndarray of int
+            The source pixel of each coordinate, one array per spatial axis, as in `geometry.taken`.
+        """
+        return None
+
+    def check_shape(self, shape: Sequence[int]) -> None:
+        """Raise an error if the noise is known for images of another spatial shape (..., Y, X) only."""
+
     def correlations(self, color: bool) -> tuple[Autocorrelation | None, ...]:
         """Return the autocorrelation that all channels of a field share, or one for each opponent channel."""
         return self.color.correlations if color and self.color is not None else (self.autocorrelation,)
@@ -112,6 +126,22 @@ class NoiseModel(Method):
         if len(set(stabilisers)) == 1:
             return act(stabilisers[0], values)
         return np.stack([act(one, part) for one, part in zip(stabilisers, values, strict=True)])
+
+
+def check_even(noise: NoiseModel, work: str) -> None:
+    """Raise an error if the noise differs from pixel to pixel, for work that would take no notice.
+
+    Raises
+    ------
+    ValueError
+        If it does; `work` begins the message, such as "fitting".
+    """
+    if not noise.is_even:
+        raise ValueError(
+            f"{work} needs noise that is alike at all pixels of one brightness; this is a "
+            f"{type(noise).__name__}. Give another noise model, such as Gaussian(sigma), for a part of the "
+            "image in which the noise is alike."
+        )
 
 
 def spread(value: Any, channels: int, name: str) -> tuple[Any, ...]:

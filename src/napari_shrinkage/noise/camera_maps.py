@@ -104,6 +104,23 @@ def file_checksum(path: str | Path) -> str:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
+def check_file(path: str, checksum: str, contents: str, missing: str, replaced: str) -> None:
+    """Raise an error unless a noise model's file is there and as it was; `contents` says what it holds.
+
+    Raises
+    ------
+    ValueError
+        If it is not; the message ends in what to do where it is `missing` or was `replaced`.
+    """
+    if not Path(path).is_file():
+        raise ValueError(f"{contents} are not there: no file {path!r}. {missing}")
+    if (found := file_checksum(path)) != checksum:
+        raise ValueError(
+            f"{contents} in {path!r} are not those of this noise model: checksum {found}, expected "
+            f"{checksum!r}. The file was replaced; {replaced}"
+        )
+
+
 @lru_cache(maxsize=2)
 def load_maps(path: str, checksum: str) -> CameraMaps:
     """Read the maps of a camera, once for each file.
@@ -113,16 +130,13 @@ def load_maps(path: str, checksum: str) -> CameraMaps:
     ValueError
         If the file is missing, has changed since, or does not hold the maps.
     """
-    if not Path(path).is_file():
-        raise ValueError(
-            f"the camera's maps are not there: no file {path!r}. Put the npz file of the calibration back, "
-            "or calibrate the camera again."
-        )
-    if (found := file_checksum(path)) != checksum:
-        raise ValueError(
-            f"the camera's maps in {path!r} are not those of this noise model: checksum {found}, expected "
-            f"{checksum!r}. The file was replaced; load its profile again, or restore the file."
-        )
+    check_file(
+        path,
+        checksum,
+        "the camera's maps",
+        missing="Put the npz file of the calibration back, or calibrate the camera again.",
+        replaced="load its profile again, or restore the file.",
+    )
     try:
         with np.load(path, allow_pickle=False) as file:
             return CameraMaps(*(file[name].astype(np.float32) for name in ("offset", "gain", "read_var")))

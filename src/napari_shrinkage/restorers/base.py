@@ -33,12 +33,14 @@ class Restorer(Method):
 
     `domain` says what the engine hands over: fields in units of the noise, to the function of `build`, or
     pixel values as the camera read them, to that of `build_counts`; those keep their colours apart.
+    `takes_levels` says that `build_uneven` knows the noise of each pixel; others see it evened out.
     """
 
     role: ClassVar[str] = "restorer"
     domain: ClassVar[Literal["noise", "counts"]] = "noise"
     opponent_color: ClassVar[bool] = True
     differentiable: ClassVar[bool] = True
+    takes_levels: ClassVar[bool] = False
 
     @property
     @abstractmethod
@@ -85,12 +87,29 @@ class Restorer(Method):
         """Return the function that restores one extended field (C, *domain), float32 in and out."""
         return on_device(self, device, correlation)
 
+    def build_uneven(
+        self, device: str, correlation: Autocorrelation | None, threads: int, level: Float
+    ) -> Apply:
+        """Return what restores one extended field whose noise has the std `level`, (Y, X), at each pixel.
+
+        Notes
+        -----
+        Right where the level hardly changes over what the method looks at at a time: the field is divided by
+        it and the result multiplied, so a step in the level is seen as one in the image.
+        """
+        return evened(self.build(device, correlation, threads), level)
+
     def build_counts(self, noise: NoiseModel) -> Apply:
         """Return the function that restores one extended field (C, *domain) of pixel values, of any type.
 
         Only for the domain "counts".
         """
         raise NotImplementedError(f"{type(self).__name__} works in units of the noise; use build.")
+
+
+def evened(apply: Apply, level: Float | None) -> Apply:
+    """Return a restoring function for fields whose noise is `level` times what it expects; None is 1."""
+    return apply if level is None else lambda values: apply(values / level) * level
 
 
 def through(transform: Transform, shrink: Shrink, x: Tensor, *guides: Tensor) -> Tensor:

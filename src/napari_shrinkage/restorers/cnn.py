@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import annotated_types as at
 import numpy as np
@@ -97,6 +97,8 @@ class Cnn(Restorer):
     checksum: Annotated[str | None, HIDDEN] = None
     ranges: Annotated[tuple[Range, ...] | None, HIDDEN] = None
 
+    takes_levels: ClassVar[bool] = True
+
     @property
     def spatial_ndim(self) -> int:
         """Two: planes."""
@@ -154,22 +156,17 @@ class Cnn(Restorer):
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Restore extended fields (B, C, *domain) in float32; differentiable."""
         network = network_of(*self._file).to(z.device)
-        return self._restored(z, _told(correlation), network)
+        return self._restored(z, z.new_tensor(_told(correlation)), network)
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return the function that restores one extended field (C, *domain) in the plan's precision."""
-        precision = self.precision or "float32"
+        return self._built(device, _told(correlation))
 
-        def network(images: Tensor, sigma: Tensor) -> Tensor:
-            return denoised(*self._file, images, sigma, device, precision)
-
-        def restored(z: Float) -> Float:
-            import torch
-
-            with torch.inference_mode():
-                return self._restored(torch.from_numpy(z)[None], _told(correlation), network)[0].numpy()
-
-        return restored
+    def build_uneven(
+        self, device: str, correlation: Autocorrelation | None, threads: int, level: Float
+    ) -> Apply:
+        """Return that function for noise of std `level`, (Y, X); the network is told of each pixel's."""
+        return self._built(device, _told(correlation) * level)
 
     @property
     def _file(self) -> tuple[str, str]:
@@ -180,6 +177,22 @@ class Cnn(Restorer):
     def _sigma_max(self) -> float:
         return self.card.sigma_max or SIGMA_MAX
 
+    def _built(self, device: str, told: float | Float) -> Apply:
+        """Return the function that restores one extended field by a network that is told the noise's std."""
+        precision = self.precision or "float32"
+
+        def network(images: Tensor, sigma: Tensor) -> Tensor:
+            return denoised(*self._file, images, sigma, device, precision)
+
+        def restored(z: Float) -> Float:
+            import torch
+
+            with torch.inference_mode():
+                fields = torch.from_numpy(z)[None]
+                return self._restored(fields, torch.as_tensor(told, dtype=fields.dtype), network)[0].numpy()
+
+        return restored
+
     def _card_for(self, sample: Sample) -> Card:
         """Return the card of the weights for an image: those for colour where colours share white noise."""
         if self.weights or self.model not in OWN:
@@ -188,22 +201,21 @@ class Cnn(Restorer):
         joint = sample.color and len(sample.correlations) == 1 and has_own(self.model, 3)
         return card_of(weight_file(self.model, 3 if joint else 1))
 
-    def _restored(self, z: Tensor, told: float, network: Network) -> Tensor:
-        """Restore fields (B, C, *domain) by a network that is told the noise's std."""
+    def _restored(self, z: Tensor, told: Tensor, network: Network) -> Tensor:
+        """Restore fields (B, C, *domain) by a network that is told the noise's std, one or (*domain)."""
         images = self._images(z)
         low, scale = self._map(images, told)
         restored = network((images - low) / scale, self.strength * told / scale) * scale + low
         return self._fields(restored, z).lerp(z, self.blend)
 
-    def _map(self, images: Tensor, told: float) -> tuple[Tensor, Tensor]:
-        """Return what becomes 0, and the length that becomes 1, of each image (N, 1, 1, 1)."""
+    def _map(self, images: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what becomes 0, and the length that becomes 1, of each image (N, 1, 1, 1) or its pixels."""
         assert self.ranges is not None
-        low, high = images.new_tensor(self.ranges).T
-        scale = (high - low).clamp_min(self.strength * told / self._sigma_max)
+        ranges = images.new_tensor(self.ranges)
+        low, high = ranges.repeat(len(images) // len(ranges), 1).T.reshape(2, -1, 1, 1, 1)
         if self.trained_sigma and not self.card.told:
-            scale[:] = self.strength * told * GREY_LEVELS / self.trained_sigma
-        repeats = len(images) // len(low)
-        return low.repeat(repeats).reshape(-1, 1, 1, 1), scale.repeat(repeats).reshape(-1, 1, 1, 1)
+            return low, (self.strength * told * GREY_LEVELS / self.trained_sigma).expand_as(low + told)
+        return low, (high - low).maximum(self.strength * told / self._sigma_max)
 
     def _images(self, z: Tensor) -> Tensor:
         """Return fields (B, C, *domain) as images: RGB where colours go together, else each channel alone."""

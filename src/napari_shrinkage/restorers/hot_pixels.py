@@ -17,6 +17,7 @@ from scipy import ndimage
 from ..geometry import Geometry
 from ..methods import method
 from ..noise import Gaussian, NoiseModel
+from ..noise.base import check_even
 from ..sample import drawn_windows
 from ..stack import Array, Float, Stack
 from .base import Apply, Restorer
@@ -168,6 +169,7 @@ def hot_pixel_share(stack: Stack, noise: NoiseModel, polarity: Polarity = "brigh
     polarity : {"bright", "both"}
         Whether pixels that are too dark count as well.
     """
+    check_even(noise, "counting hot pixels")
     noise = noise.for_channels(stack.channels)
     count, total = 0, 0
     for field, window in drawn_windows(stack, 2):

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..color import to_rgb
 from ..noise import Autocorrelation, NoiseModel, PoissonGaussian
+from ..noise.base import check_even
 from ..stack import Array
 from .estimate import RiskEstimate, total, variance_of_sum
 from .fields import local_mean, noise_field
@@ -68,6 +69,7 @@ class Trial:
         """Return the trial of an image; the parameters are those of `divergence_risk`."""
         if not alpha > 0 or pairs < 1:
             raise ValueError(f"alpha={alpha}, pairs={pairs}: expected alpha > 0 and at least one pair.")
+        check_even(noise, "estimating an error")
         image = np.asarray(image, np.float32)
         known = np.isfinite(image) if mask is None else np.asarray(mask, bool) & np.isfinite(image)
         if known.shape != image.shape or not known.any():

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..noise import NoiseModel
+from ..noise.base import check_even
 
 Float = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -50,6 +51,7 @@ def energies(method_noise: Float, restored: Float, noise: NoiseModel) -> tuple[F
 
 def std_at(noise: NoiseModel, mean: Float) -> Float:
     """Return the noise std at pixels of the given mean, of the shape of `mean`; NaN where it is not known."""
+    check_even(noise, "comparing what was removed with the noise")
     std = np.broadcast_to(np.asarray(noise.std(mean), np.float64), mean.shape)
     return np.where(np.isfinite(mean), std, np.nan)
 
