@@ -10,6 +10,7 @@ from .method_noise import LIMIT, ORDINARY, SMALL, Whiteness, whiteness
 from .pixel_values import Histogram, histogram
 from .separability import Additivity, additivity
 from .slopes import Gradients, threshold_gradients
+from .unsupported import finding_unsupported, unsupported_detail
 
 __all__ = [
     "LIMIT",
@@ -26,8 +27,10 @@ __all__ = [
     "bands_of",
     "curve_shape",
     "detail_bands",
+    "finding_unsupported",
     "gain_per_level",
     "histogram",
     "threshold_gradients",
+    "unsupported_detail",
     "whiteness",
 ]
