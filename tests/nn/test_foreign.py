@@ -22,6 +22,7 @@ from napari_shrinkage.nn.cost import parameters
 from napari_shrinkage.nn.dncnn import Dncnn, Fdncnn
 from napari_shrinkage.nn.ffdnet import Ffdnet, ResidualFfdnet
 from napari_shrinkage.nn.foreign import read_denoiser
+from napari_shrinkage.nn.models import card_of
 from napari_shrinkage.nn.unet import Unet
 
 State = dict[str, Tensor]
@@ -309,7 +310,7 @@ def test_a_broken_unet_is_named_too(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_ircnn_is_not_taken_for_a_short_dncnn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "spandrel", None)
+    monkeypatch.setitem(sys.modules, "spandrel", spandrel())
     layers = chain(1, 1, normalised=False, bias=True, depth=7)
     with pytest.raises(ValueError, match=r"'model\.12\.weight'.*IRCNN"):
         read_denoiser(saved(state_of(layers, "model."), tmp_path / "ircnn.pth"))
@@ -407,7 +408,9 @@ def test_a_network_that_spandrel_knows_is_told_the_noise_level(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", spandrel())
-    network = read_denoiser(saved(state_of(Stranger()), tmp_path / "net.pth"))
+    path = saved(state_of(Stranger()), tmp_path / "net.pth")
+    network = read_denoiser(path)
+    assert card_of(str(path)).network == "DRUNet"
     assert (network.colors, network.told, network.multiple_of) == (1, True, 192)
     image = pictures(1) * 3 - 1
     assert close(restored(network, image), image - SIGMA)
@@ -420,7 +423,8 @@ def test_a_network_that_spandrel_knows_is_told_the_noise_level(
         ({"purpose": "Inpainting"}, "for Inpainting"),
         ({"output_channels": 3}, "from 1 to 3 channels"),
         ({"size_requirements": SimpleNamespace(minimum=0, multiple_of=8, square=True)}, "square images only"),
-        ({"model": nn.Conv2d(2, 1, 3)}, "does not give one image of the size it takes"),
+        ({"model": nn.Conv2d(2, 1, 3)}, r"DRUNet, as spandrel .* does not give one image"),
+        ({"model": nn.Conv2d(5, 1, 3)}, r"does not give one image .*\(.*channels"),
     ],
 )
 def test_a_network_of_spandrel_that_is_no_denoiser_is_refused(
@@ -428,4 +432,21 @@ def test_a_network_of_spandrel_that_is_no_denoiser_is_refused(
 ) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", spandrel(**said))
     with pytest.raises(ValueError, match=message):
+        read_denoiser(saved(state_of(Stranger()), tmp_path / "net.pth"))
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(LookupError(), "Nor does spandrel know it"), (RuntimeError("odd sizes"), "odd sizes")],
+)
+def test_what_spandrel_cannot_read_either_is_refused_with_our_reason_first(
+    error: Exception, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(state: State) -> None:
+        raise error
+
+    known = spandrel()
+    known.ModelLoader = lambda: SimpleNamespace(load_from_state_dict=refuse)
+    monkeypatch.setitem(sys.modules, "spandrel", known)
+    with pytest.raises(ValueError, match=rf"'gain' does not fit.*{message}"):
         read_denoiser(saved(state_of(Stranger()), tmp_path / "net.pth"))

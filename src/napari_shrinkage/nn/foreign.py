@@ -213,7 +213,7 @@ def _chain(convolutions: list[Convolution], layout: Layout) -> nn.Module:
     if entering == leaving + 1:
         return _filled(Fdncnn(leaving, *size), convolutions)
     if len(convolutions) == IRCNN_DEPTH:
-        raise MisfitError(
+        raise ValueError(  # and no misfit, as spandrel takes it for DnCNN
             f"{last.name!r} is the last of {IRCNN_DEPTH} convolutions, as in IRCNN, which are dilated and "
             "not supported; DnCNN with 17 or 20 was expected"
         )
@@ -284,7 +284,7 @@ class Zoo(nn.Module):
     def __init__(self, descriptor: Any) -> None:
         super().__init__()
         needs = descriptor.size_requirements
-        self.network = descriptor.model
+        self.network, self.title = descriptor.model, str(descriptor.architecture.name)
         self.colors = descriptor.input_channels
         multiple = math.lcm(ZOO_MULTIPLE, needs.multiple_of)
         self.multiple_of = multiple * max(1, -(-needs.minimum // multiple))
@@ -306,10 +306,10 @@ def _from_zoo(state: State, refusal: str) -> nn.Module:
         raise ValueError(f"{refusal} For more networks, install napari-shrinkage[zoo].") from error
     try:
         descriptor = spandrel.ModelLoader().load_from_state_dict(state)
-    except (spandrel.UnsupportedModelError, KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"{refusal} Nor does spandrel read it ({_first_line(error) or 'unknown'})."
-        ) from error
+    except spandrel.UnsupportedModelError as error:
+        raise ValueError(f"{refusal} Nor does spandrel know it.") from error
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{refusal} Nor can spandrel read it ({_first_line(error)}).") from error
     _check_restores(descriptor, refusal)
     network = Zoo(descriptor).eval()
     _check_runs(network, descriptor.architecture.name)
@@ -333,7 +333,11 @@ def _check_restores(descriptor: Any, refusal: str) -> None:
 def _check_runs(network: Zoo, name: str) -> None:
     """Run a small image through, to see that the network gives one image."""
     image = torch.zeros(1, network.colors, *[network.multiple_of] * 2)
-    with torch.no_grad():
-        restored: Any = network(image, torch.zeros(1, 1, 1, 1))
+    refusal = f"{name}, as spandrel reads it, does not give one image of the size and colours it takes"
+    try:
+        with torch.no_grad():
+            restored: Any = network(image, torch.zeros(1, 1, 1, 1))
+    except RuntimeError as error:
+        raise ValueError(f"{refusal} ({_first_line(error)}).") from error
     if not isinstance(restored, Tensor) or restored.shape != image.shape:
-        raise ValueError(f"{name}, which spandrel reads, does not give one image of the size it takes.")
+        raise ValueError(f"{refusal}.")

@@ -128,7 +128,7 @@ def _card(path: Path, checksum: str) -> Card:
     return Card(
         path=path,
         checksum=checksum,
-        network=told.get("network", type(network).__name__),
+        network=told.get("network", getattr(network, "title", type(network).__name__)),
         colors=network.colors,
         reach=network.reach,
         multiple_of=network.multiple_of,
