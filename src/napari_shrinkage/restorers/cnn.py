@@ -1,8 +1,8 @@
 """Denoising by a convolutional network that was trained on pictures: ours, or anybody's.
 
 Convention: the network sees images of range 0 to 1, by one affine map for each channel, or one for the three
-colours where it restores them together; that map is part of the plan. What it is told is the noise's density
-at low frequencies, in that range.
+colours where it restores them together; that map is part of the plan. What it is told is the noise's std in
+that range; of correlated noise, that of white noise which is as strong over a few pixels.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ MARGIN = (
 )
 SIGMA_MAX = 75 / 255  # that a network of unknown training is told at most
 GREY_LEVELS = 255
+SEEN = 3  # side of the means by which correlated noise is told; of 2 to 8, 3 is best (docs, "Networks")
+FAR = 2.0  # times white noise: from there on shrinkage, which knows the whole spectrum, does better
 
 Range = tuple[float, float]
 Network = Callable[["Tensor", "Tensor"], "Tensor"]
@@ -72,8 +74,9 @@ class Cnn(Restorer):
     What a network adds was learned elsewhere: compare with shrinkage (`unsupported_detail`), and do not
     measure in what is not in the data.
 
-    Correlated noise is told by its density at low frequencies, sqrt(sum of the autocorrelation) times its
-    std, as the network was trained on white noise. Where the noise is stronger than in training in proportion
+    The network was trained on white noise. Of correlated noise it is told the std of the white noise whose
+    means over 3 x 3 pixels scatter as much; where noise reaches over more, shrinkage, which knows its
+    spectrum, does better, and a warning says so. Where the noise is stronger than in training in proportion
     to the image's range, the image is handed over with less contrast, so that its noise is within.
 
     Colour is restored jointly where its noise is white; where the opponent channels have noise of their own,
@@ -141,11 +144,17 @@ class Cnn(Restorer):
         return Geometry(self.border, (margin,) * 2, (card.multiple_of,) * 2, (halo,) * 2, wraps=False)
 
     def doubt(self, noise: NoiseModel, color: bool) -> str:
-        """Say if the noise is stronger than any in training, else ""."""
+        """Say if the noise is unlike any in training, else ""."""
         assert self.ranges is not None
-        told = [_told(one) * self.strength for one in noise.correlations(color)]
+        told = [_told(one) for one in noise.correlations(color)]
+        if max(told) > FAR:
+            return (
+                "The noise is correlated over several pixels, and the network was trained on white noise: "
+                "shrinkage, which knows the noise's spectrum, is likely to do better here."
+            )
         most = self._sigma_max
-        shares = [level / (high - low) for low, high in self.ranges if high > low for level in told]
+        spans = [high - low for low, high in self.ranges]
+        shares = [self.strength * max(told) / span for span in spans if span > 0]
         if max(shares, default=0) <= most:
             return ""
         return (
@@ -246,8 +255,19 @@ def _range(values: Float) -> Range:
 
 
 def _told(correlation: Autocorrelation | None) -> float:
-    """Return the std of white noise of the same density at low frequencies, at least 1."""
-    return 1.0 if correlation is None else math.sqrt(max(correlation.density, 1.0))
+    """Return the std of the white noise whose means over `SEEN` x `SEEN` pixels scatter as this noise's do.
+
+    At least 1, that of each single pixel.
+    """
+    if correlation is None:
+        return 1.0
+    if correlation.ndim != 2:
+        raise ValueError(
+            f"the noise's autocorrelation has {correlation.ndim} axes, the network 2; "
+            "estimate the noise with two spatial axes."
+        )
+    mean = np.full(SEEN, SEEN**-0.5)
+    return math.sqrt(max(correlation.variance([mean, mean]), 1.0))
 
 
 def _fitting(card: Card, sample: Sample) -> Card:
