@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from ..engine import Progress
@@ -63,10 +63,14 @@ class CnnEditor(QWidget):
         self.job = Job(self)
         self._waiting: list[str] = []
         self._opening: set[str] = set()
+        self._begin = QTimer(self)  # once the panel stands: reading imports torch, which slows everything
+        self._begin.setSingleShot(True)
+        self._begin.setInterval(0)
         self._lay_out()
         self._connect()
-        self.read_models()
+        self._offer()
         self._show_model()
+        self._begin.start()
 
     @property
     def value(self) -> Any:
@@ -106,13 +110,12 @@ class CnnEditor(QWidget):
 
     def read_models(self, afresh: bool = False) -> None:
         """Read every model that is offered, in a worker, and measure how fast it runs."""
-        models = dict.fromkeys([*available_models(preferred_model_folder() or ""), *self.models.entries])
-        for model in models:
-            self.models.offer(model)
-        self._read(list(models), afresh)
+        self._offer()
+        self._read(list(self.models.entries), afresh)
 
     def close_editor(self) -> None:
         """Stop what runs."""
+        self._begin.stop()
         self._waiting = []
         self.job.abandon()
 
@@ -129,6 +132,7 @@ class CnnEditor(QWidget):
         layout.addStretch()
 
     def _connect(self) -> None:
+        self._begin.timeout.connect(self.read_models)
         self.models.chosen.connect(self._choose)
         self.form.changed.connect(self._changed)
         self.form.invalid.connect(self.invalid)
@@ -137,6 +141,11 @@ class CnnEditor(QWidget):
         self.job.progressed.connect(self._progressed)
         self.job.failed.connect(self.invalid)
         self.job.running_changed.connect(self._running_changed)
+
+    def _offer(self) -> None:
+        """List the models that are there, and the one in use."""
+        for model in (*available_models(preferred_model_folder() or ""), self.value.model):
+            self.models.offer(model)
 
     def _read(self, models: list[str], afresh: bool = False) -> None:
         """Read models in a worker, or after what it reads now."""

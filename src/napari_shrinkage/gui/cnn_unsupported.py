@@ -44,7 +44,7 @@ class UnsupportedDetail(DerivedLayer):
         """Say how much is marked, and what that means."""
         share = float(np.mean(found > 0))
         if not share:
-            return "No detail stands out that the data do not support."
+            return "Nothing is marked: no detail was found that the data do not support."
         much = f"{share:.1%}" if share >= LEAST_SHARE else f"Less than {LEAST_SHARE:.1%}"
         return (
             f"{much} of the pixels lie in detail that shrinkage does not find and that the data deny by "
