@@ -6,7 +6,6 @@ file cannot say, such as rectifiers or dilations, is taken to be as published.
 
 from __future__ import annotations
 
-import math
 import pickle
 import re
 from collections.abc import Mapping
@@ -19,13 +18,12 @@ from torch import Tensor, nn
 from .dncnn import Dncnn, Fdncnn
 from .ffdnet import Ffdnet, ResidualFfdnet
 from .unet import Unet
+from .zoo import first_line, from_zoo
 
 WRAPPERS = ("params_ema", "params", "model_state_dict", "state_dict", "model", "net", "network")
 WRAPPED = "module."  # before the names of a network that was trained on several devices
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 IRCNN_DEPTH = 7
-ZOO_REACH = 192  # pixels
-ZOO_MULTIPLE = 64  # pixels, so that windows of attention lie alike in every tile
 
 State = dict[str, Tensor]
 Shape = tuple[int | None, ...]
@@ -88,7 +86,7 @@ def read_denoiser(path: str | Path) -> nn.Module:
     try:
         return _known(state)
     except MisfitError as misfit:
-        return _from_zoo(state, f"{path} holds no denoiser that we know: {misfit}.")
+        return from_zoo(state, f"{path} holds no denoiser that we know: {misfit}.")
 
 
 def _loaded(path: Path) -> Any:
@@ -103,14 +101,10 @@ def _loaded(path: Path) -> Any:
         raise ValueError(
             f"{path} is not read, as it holds something else than tensors, which could run code on this "
             "computer. Ask its author for a file of the network's state_dict, best as safetensors. "
-            f"(torch: {_first_line(error)})"
+            f"(torch: {first_line(error)})"
         ) from error
     except (SafetensorError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path} holds no network weights, or is damaged ({_first_line(error)}).") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+        raise ValueError(f"{path} holds no network weights, or is damaged ({first_line(error)}).") from error
 
 
 def _tensors(loaded: Any, path: Path) -> State:
@@ -261,83 +255,3 @@ def _misfit(name: str, found: Tensor, shape: Shape) -> NoReturn:
 
 def _shown(shape: Shape) -> str:
     return " x ".join("any" if length is None else str(length) for length in shape)
-
-
-class Zoo(nn.Module):
-    """A network that spandrel knows, as a denoiser.
-
-    Parameters
-    ----------
-    descriptor : spandrel.ImageModelDescriptor
-        What spandrel says of it.
-
-    Notes
-    -----
-    It is taken to reach 192 pixels, as its reach is not known: DRUNet stays within, while attention over the
-    whole field does not, and may show seams between tiles. Windows of attention are taken to repeat after 64
-    pixels. Of these networks DRUNet alone is told the noise level. The network itself is called, as
-    spandrel's call would clip to [0, 1]. Some give no finite numbers in float16.
-    """
-
-    reach = ZOO_REACH
-
-    def __init__(self, descriptor: Any) -> None:
-        super().__init__()
-        needs = descriptor.size_requirements
-        self.network, self.title = descriptor.model, str(descriptor.architecture.name)
-        self.colors = descriptor.input_channels
-        multiple = math.lcm(ZOO_MULTIPLE, needs.multiple_of)
-        self.multiple_of = multiple * max(1, -(-needs.minimum // multiple))
-        self.told = descriptor.architecture.id == "DRUNet"
-
-    def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
-        """Return the restored image (B, C, Y, X); `sigma`, where told, is (B, 1, 1, 1) or (B, 1, Y, X)."""
-        if self.told:
-            image = torch.cat([image, sigma.expand(image.shape[0], 1, *image.shape[2:])], 1)
-        restored: Tensor = self.network(image)
-        return restored
-
-
-def _from_zoo(state: State, refusal: str) -> nn.Module:
-    """Return a restoration network that spandrel knows; `refusal` says why it is none of ours."""
-    try:
-        import spandrel
-    except ImportError as error:
-        raise ValueError(f"{refusal} For more networks, install napari-shrinkage[zoo].") from error
-    try:
-        descriptor = spandrel.ModelLoader().load_from_state_dict(state)
-    except spandrel.UnsupportedModelError as error:
-        raise ValueError(f"{refusal} Nor does spandrel know it.") from error
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise ValueError(f"{refusal} Nor can spandrel read it ({_first_line(error)}).") from error
-    _check_restores(descriptor, refusal)
-    network = Zoo(descriptor).eval()
-    _check_runs(network, descriptor.architecture.name)
-    return network
-
-
-def _check_restores(descriptor: Any, refusal: str) -> None:
-    name, colors = descriptor.architecture.name, descriptor.input_channels
-    same = colors == descriptor.output_channels and colors in (1, 3)
-    square = descriptor.size_requirements.square
-    if descriptor.scale == 1 and descriptor.purpose in ("Restoration", "SR") and same and not square:
-        return
-    raise ValueError(
-        f"{refusal} For spandrel it is {name}, for {descriptor.purpose}, from {colors} to "
-        f"{descriptor.output_channels} channels at {descriptor.scale} times the size"
-        f"{', of square images only' if square else ''}; a denoiser gives 1 or 3 channels as it takes them, "
-        "at the same size, of any image."
-    )
-
-
-def _check_runs(network: Zoo, name: str) -> None:
-    """Run a small image through, to see that the network gives one image."""
-    image = torch.zeros(1, network.colors, *[network.multiple_of] * 2)
-    refusal = f"{name}, as spandrel reads it, does not give one image of the size and colours it takes"
-    try:
-        with torch.no_grad():
-            restored: Any = network(image, torch.zeros(1, 1, 1, 1))
-    except RuntimeError as error:
-        raise ValueError(f"{refusal} ({_first_line(error)}).") from error
-    if not isinstance(restored, Tensor) or restored.shape != image.shape:
-        raise ValueError(f"{refusal}.")
