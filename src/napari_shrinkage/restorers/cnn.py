@@ -35,6 +35,7 @@ MARGIN = (
 SIGMA_MAX = 75 / 255  # that a network of unknown training is told at most
 GREY_LEVELS = 255
 SEEN = 3  # side of the means by which correlated noise is told; of 2 to 8, 3 is best (docs, "Networks")
+LEAST_SPAN = 3.0  # noise stds: below it there are only a few pixels, and nothing to be lost
 FAR = 2.0  # times white noise: from there on shrinkage, which knows the whole spectrum, does better
 
 Range = tuple[float, float]
@@ -153,8 +154,8 @@ class Cnn(Restorer):
                 "shrinkage, which knows the noise's spectrum, is likely to do better here."
             )
         most = self._sigma_max
-        spans = [high - low for low, high in self.ranges]
-        shares = [self.strength * max(told) / span for span in spans if span > 0]
+        spans = [high - low for low, high in self.ranges]  # white noise alone spans some 6 stds
+        shares = [self.strength * max(told) / span for span in spans if span > LEAST_SPAN]
         if max(shares, default=0) <= most:
             return ""
         return (
