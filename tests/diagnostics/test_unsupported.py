@@ -183,6 +183,18 @@ def test_pixels_that_are_not_finite_leave_the_rest_as_it_is():
     assert np.isfinite(found).all()
 
 
+def test_the_noise_of_each_pixel_decides_where_it_is_known(tmp_path):
+    stds = np.linspace(5, 45, SIDE, dtype=np.float32) * np.ones((SIDE, 1), np.float32)
+    noise = ns.NoiseMap.from_array(stds, tmp_path / "map.npy")
+    noisy = (128 + stds * white(10)).astype(np.float32)
+    planted = np.full_like(noisy, 128)
+    for left in (10, 120):
+        planted[60:100, left : left + 30] += grating(15)[60:100, 65:95]
+    found = ns.unsupported_detail(noisy, planted, noise) > 0
+    assert found[65:95, 15:35].mean() > 0.95  # 1.3 to 2 noise stds
+    assert not found[:, 110:].any()  # 0.4 noise stds
+
+
 def test_without_noise_nothing_is_judged():
     image = np.full((32, 32), 7, np.float32)
     assert not ns.unsupported_detail(image, image + white(9, image.shape), 0.0).any()

@@ -16,8 +16,10 @@ NAME = "learned-dct.safetensors"
 
 @pytest.mark.parametrize("path", PACKAGED, ids=lambda path: path.name)
 def test_a_packaged_file_is_small_and_says_what_it_was_made_from(path: Path) -> None:
-    assert path.stat().st_size < 2**20
-    assert {"method", "trained_on", "noise", "steps", "seed", "made_by"} <= set(metadata(path))
+    told = metadata(path)
+    assert path.stat().st_size < 8e6
+    assert {"trained_on", "noise", "steps", "seed", "made_by"} <= set(told)
+    assert "method" in told or {"network", "colors", "sigma_max", "licence", "curve"} <= set(told)
 
 
 def test_a_name_is_a_packaged_file_and_a_path_is_itself(tmp_path: Path) -> None:

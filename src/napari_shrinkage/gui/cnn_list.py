@@ -19,7 +19,7 @@ from .compare_table import PADDING, RIGHT, three_digits
 
 PENDING = "…"
 LEAST_ROWS, MOST_ROWS = 2, 4  # that are in view
-WIDEST = 360  # pixels: a longer name is cut
+WIDEST = 120  # pixels of a name: a longer one is cut
 
 UNUSABLE = "⚠ "
 
@@ -159,7 +159,7 @@ class ModelList(QTableWidget):
         for place, width in enumerate(widths):
             self.setColumnWidth(place, width)
         frame = 2 * self.frameWidth()
-        self.setMinimumWidth(min(sum(widths) + frame, WIDEST))
+        self.setMinimumWidth(min(widths[0], WIDEST) + sum(widths[1:]) + frame)
         rows = min(max(self.rowCount(), LEAST_ROWS), MOST_ROWS)
         self.setFixedHeight(2 * metrics.lineSpacing() + PADDING + rows * row + frame)
 

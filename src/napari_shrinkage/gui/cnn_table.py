@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import QDialog, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..comparing import Comparison, comparing
 from ..engine import Progress
@@ -23,7 +24,6 @@ from .cnn_models import TITLES, model_title
 from .compare_table import CompareTable
 from .content import Content
 from .editor import row_label
-from .folds import Fold
 from .jobs import Job, Work
 from .layer_combo import LayerCombo, same_pixels
 from .layers import stack_of_layer
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..sample import Sample
 
 NOISY = "noisy"
-BESIDE_TRUTH = (1, 2, 5)  # columns that are not shown where a truth is: both estimates, and SSIM
+LEAST_WIDTH = 340  # pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +91,8 @@ class TableWish:
     reference: Stack | None
 
 
-class ErrorTable(QWidget):
-    """A fold with the table, the layer that it is measured against, and a button to measure.
+class ErrorTable(QDialog):
+    """A window with the table, the layer that it is measured against, and a button to measure.
 
     Parameters
     ----------
@@ -102,6 +102,7 @@ class ErrorTable(QWidget):
 
     def __init__(self, panel: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setWindowTitle("Table of errors")
         self._panel = panel
         self._wish: TableWish | None = None
         self.reference = LayerCombo(panel.viewer, self._fits, none="None: estimated errors only")
@@ -117,7 +118,6 @@ class ErrorTable(QWidget):
         self.basis = QLabel()
         self.basis.setWordWrap(True)
         self.messages = MessageLine()
-        self.fold = Fold("Table of errors")
         self._lay_out()
         self._connect()
         self.forget()
@@ -143,6 +143,11 @@ class ErrorTable(QWidget):
         device, threads = preferred_device(), preferred_threads()
         self.job.start(lambda: measured(wish, device, threads))
 
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Stop what runs."""
+        self.job.cancel()
+        super().closeEvent(event)
+
     def forget(self) -> None:
         """Take the table away."""
         self.table.hide()
@@ -158,22 +163,21 @@ class ErrorTable(QWidget):
 
     def close_table(self) -> None:
         """Let go of the viewer; what runs is stopped."""
+        self.hide()
         self.job.abandon()
         self.progress.close_activity()
         self.reference.close_combo()
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
         rows = QFormLayout()
         rows.setContentsMargins(0, 0, 0, 0)
         rows.addRow(row_label("Truth"), self.reference)
-        inside = self.fold.body.layout()
-        assert isinstance(inside, QVBoxLayout)
-        inside.addLayout(rows)
+        layout.addLayout(rows)
         for part in (self.button, self.progress, self.table, self.basis, self.messages):
-            inside.addWidget(part)
+            layout.addWidget(part)
+        layout.addStretch()
+        self.setMinimumWidth(LEAST_WIDTH)
 
     def _connect(self) -> None:
         self.button.clicked.connect(self.measure)
@@ -187,23 +191,20 @@ class ErrorTable(QWidget):
         if wish is None or wish.content is not self._panel.source.content:
             return
         self.table.show_comparison(found)
-        for column in BESIDE_TRUTH:
-            self.table.setColumnHidden(column, found.has_reference)
         part = "" if found.whole else " on windows that represent it"
-        self.basis.setText(f"{wish.layer.name}{part}; ★ has the least error estimated from it alone.")
+        self.basis.setText(f"Of {wish.layer.name!r}{part}; ★ has the least error estimated from it alone.")
         self.table.show()
         self.basis.show()
         self._fit()
 
     def _fit(self) -> None:
-        """Give the table the height of its rows."""
+        """Give the table the size of its rows, and the window that of the table."""
         across, down = self.table.horizontalHeader(), self.table.verticalHeader()
         assert across is not None
         assert down is not None
-        bar = self.table.horizontalScrollBar()
-        scrolled = 0 if bar is None else bar.sizeHint().height()
         frame = 2 * self.table.frameWidth()
-        self.table.setFixedHeight(across.sizeHint().height() + down.length() + scrolled + frame)
+        self.table.setMinimumSize(across.length() + frame, across.sizeHint().height() + down.length() + frame)
+        self.adjustSize()
 
     def _fits(self, layer: Any) -> bool:
         source = self._panel.source.layer

@@ -3,7 +3,7 @@
 from typing import Any
 
 import napari.viewer
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from ..noise import NoiseModel
 from ..recipe import Plan, Recipe
@@ -38,15 +38,18 @@ class CnnWidget(ComparedPanel):
         self.doubt.setWordWrap(True)
         self.doubt.hide()
         self.unsupported = UnsupportedDetail(self.viewer, self)
-        self.detail_button = QPushButton("Unsupported detail")
+        self.detail_button, self.table_button = QPushButton("Unsupported detail"), QPushButton("Table…")
         self.detail_said = QLabel()
         self.detail_progress = ProgressRow(self.unsupported.job, "Unsupported detail")
-        self.errors = ErrorTable(self)
+        self.errors = ErrorTable(self, self)
         self._lay_out_cnn()
+        self._widen()
         self.editor.placed.connect(self._placed)
         for signal in (self.editor.changed, self.noise.changed, self.source.changed):
             signal.connect(self._forget_doubt)
         self.source.changed.connect(self.errors.source_changed)
+        self.editor.job.running_changed.connect(lambda running: self._widen())
+        self.table_button.clicked.connect(self.open_table)
         self.detail_button.toggled.connect(self._detail_toggled)
         self.unsupported.tested.connect(self._say_detail)
         self.unsupported.failed.connect(self._detail_failed)
@@ -78,8 +81,27 @@ class CnnWidget(ComparedPanel):
         )
         self.detail_said.setWordWrap(True)
         self.detail_said.hide()
-        for part in (self.detail_button, self.detail_progress, self.detail_said, self.errors):
-            self.bottom.addWidget(part)
+        self.table_button.setToolTip("Errors of the noisy image, DCT, FFDNet and the chosen network")
+        row = QHBoxLayout()
+        row.addWidget(self.detail_button, 1)
+        row.addWidget(self.table_button)
+        self.bottom.addLayout(row)
+        self.bottom.addWidget(self.detail_progress)
+        self.bottom.addWidget(self.detail_said)
+
+    def open_table(self) -> None:
+        """Open the table of errors, or bring it to the front."""
+        self.errors.show()
+        self.errors.raise_()
+
+    def _widen(self) -> None:
+        """Keep room for every column of the models, beside a scroll bar."""
+        area = self.editor.parentWidget()
+        while area is not None and not isinstance(area, QScrollArea):
+            area = area.parentWidget()
+        bar = None if area is None else area.verticalScrollBar()
+        if area is not None and bar is not None:
+            area.setMinimumWidth(self.editor.minimumSizeHint().width() + bar.sizeHint().width())
 
     def _detail_toggled(self, on: bool) -> None:
         self.detail_said.hide()

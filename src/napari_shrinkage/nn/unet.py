@@ -1,7 +1,7 @@
 """Our compact denoiser: a residual U-Net without biases, told the noise level.
 
-Convention: images are (B, C, Y, X) of any brightness and scale; Y and X are multiples of 8. The noise level is
-a std on the scale of the image, one for the image or one for each pixel.
+Convention: images are (B, C, Y, X) of any brightness and scale; Y and X are multiples of 8. The noise level
+is a std on the scale of the image, one for the image or one for each pixel.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class Unet(nn.Module):
         coarse = self.coarse(self.to_coarse(middle))
         middle = self.up_middle(self.from_coarse(coarse) + middle)
         fine = self.up_fine(self.from_middle(middle) + fine)
-        return pixel_shuffle(self.tail(fine + first), 2)
+        found: Tensor = self.tail(fine + first)
+        return pixel_shuffle(found, 2)
 
 
 class Block(nn.Module):
