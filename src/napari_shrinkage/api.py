@@ -42,8 +42,8 @@ def restore(
     image : array_like, dask array or napari Image layer
         Any real type and any number of axes; values are neither clipped nor rescaled.
     method : str, Restorer or Recipe
-        A short name ("wavelet", "let", "dct", "dct-wiener", "learned-dct"), a preset ("fast", "balanced",
-        "best") or a method value.
+        A short name ("wavelet", "let", "dct", "dct-wiener", "learned-dct", "unet", "ffdnet"), a
+        preset ("fast", "balanced", "best") or a method value.
     noise : NoiseModel, float or array_like, optional
         The noise; a number is the standard deviation of Gaussian noise in the units of the image, an array
         (Y, X) that at each pixel of a plane (see `NoiseMap`; it is kept in a file, so that the record can be

@@ -30,7 +30,7 @@ def default_candidates(noise: NoiseModel | None = None) -> dict[str, Step]:
     dict of str to Step
         Hard thresholding of a sliding DCT at three ratios and two sizes of patches, stationary wavelets with
         BayesShrink, empirical Wiener filters for the noise as it is and as if it were weaker or stronger,
-        non-local means, and the learned DCT.
+        non-local means, the learned DCT and the U-Net.
 
     Notes
     -----
@@ -50,6 +50,7 @@ def default_candidates(noise: NoiseModel | None = None) -> dict[str, Step]:
         f"dct-wiener, {other} x {other}": scaled_wiener(1.0, size=other),
         "nl-means": NonLocalMeans(),
         "learned-dct": NAMED["learned-dct"],
+        "unet": NAMED["unet"],
     }
     steps = {name: Step(restorer) for name, restorer in restorers.items()}
     if noise is not None and (noise.autocorrelation, noise.color) != (None, None):

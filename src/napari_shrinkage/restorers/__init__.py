@@ -32,7 +32,7 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
     }
 )
 PRESETS: MappingProxyType[str, str] = MappingProxyType(
-    {"fast": "dct", "balanced": "dct-wiener", "best": "learned-dct"}
+    {"fast": "dct", "balanced": "dct-wiener", "best": "unet"}
 )
 
 
