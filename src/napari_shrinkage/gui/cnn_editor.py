@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, Q
 
 from ..engine import Progress
 from ..methods import Parameter, parameters
-from ..nn.models import available_models
+from ..nn.models import ENDINGS, available_models
 from ..restorers import Cnn, Restorer
 from .cnn_list import ModelList
 from .cnn_models import Known, Place, reading
@@ -22,7 +22,7 @@ from .jobs import Job
 from .preferences import preferred_device, preferred_model_folder
 
 IN_VIEW = ("strength", "blend", "precision")  # the other fields fold away
-FILES = "Weight files (*.safetensors *.pth *.pt);;All files (*)"
+FILES = f"Weight files ({' '.join(f'*{ending}' for ending in ENDINGS)});;All files (*)"
 
 
 class CnnForm(MethodForm):

@@ -92,7 +92,7 @@ class ModelEntry:
     @property
     def licence(self) -> str:
         """Licence of the weights."""
-        return self.cards[0].facts.get("licence", UNKNOWN) if self.cards else ""
+        return self.cards[0].facts.get("licence", "licence not stated") if self.cards else ""
 
     @property
     def tooltip(self) -> str:
@@ -134,8 +134,10 @@ def reading(models: Sequence[str], device: str, afresh: bool = False) -> Work:
         if entry.trouble:
             continue
         yield Progress(done, 2 * len(models), f"timing {entry.title}")
-        speed = speed_of(entry.cards[0], place, afresh)
-        yield Known(done, 2 * len(models), entry=replace(entry, speed=speed, place=place))
+        card = entry.cards[0]
+        here = replace(place, precision=fastest_precision(place.device, card.residual))
+        speed = speed_of(card, here, afresh)
+        yield Known(done, 2 * len(models), entry=replace(entry, speed=speed, place=here))
 
 
 def read_entry(model: str) -> ModelEntry:
@@ -160,7 +162,7 @@ def current_place(device: str) -> Place:
         If this device is not there.
     """
     name, reason = chosen_device(device, False)
-    return Place(name, reason, fastest_precision(name))
+    return Place(name, reason, fastest_precision(name, residual=True))
 
 
 def speed_of(card: Card, place: Place, afresh: bool = False) -> float:

@@ -19,7 +19,8 @@ from .jobs import Work
 from .layers import LayerData, method_noise_layer
 
 NAME = "Unsupported detail"
-BRIGHTEST = 3.0  # noise stds beyond the limit
+BRIGHTEST = 5.0  # noise stds beyond the limit
+OPACITY = 0.6  # so that the marked detail itself stays in sight
 LEAST_SHARE = 1e-3  # that is told as a number
 
 
@@ -36,7 +37,7 @@ class UnsupportedDetail(DerivedLayer):
         """Return the layer, transparent where nothing is marked."""
         values, attributes, kind = method_noise_layer(source, result, NAME, found)
         attributes.update(
-            colormap="inferno", contrast_limits=(0.0, BRIGHTEST), blending="additive", opacity=1.0
+            colormap="inferno", contrast_limits=(0.0, BRIGHTEST), blending="additive", opacity=OPACITY
         )
         return values, attributes, kind
 
