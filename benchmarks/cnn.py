@@ -129,7 +129,7 @@ def speed(folder: Path | None, quick: bool) -> str:
 
 
 def machine() -> str:
-    return f"{available_cores()} CPU cores, torch {torch.__version__}, {fastest_precision('cpu')}"
+    return f"{available_cores()} CPU cores, torch {torch.__version__}, {fastest_precision('cpu', residual=True)} for the U-Net"
 
 
 def cost_table() -> str:
@@ -178,7 +178,7 @@ def runner(picture: Picture, model: str) -> Callable[[], object]:
     """Return our runner on a picture, in the number format of a plan for this CPU."""
     card = card_of(weight_file(model, 1))
     images, level = inputs(picture)
-    precision = fastest_precision("cpu")
+    precision = fastest_precision("cpu", card.residual)
 
     def run() -> object:
         with torch.inference_mode():

@@ -66,7 +66,7 @@ class State:
         path.with_suffix(".part").replace(path)
 
     def load(self, path: Path) -> None:
-        held = torch.load(path, weights_only=True)
+        held = torch.load(path, weights_only=True, map_location="cpu")
         self.model.load_state_dict(held["model"])
         self.averaged.load_state_dict(held["averaged"])
         self.optimizer.load_state_dict(held["optimizer"])
@@ -113,7 +113,7 @@ def loss_of(error: Tensor, sigma: Tensor) -> Tensor:
 def restored(model: nn.Module, noisy: Tensor, sigma: Tensor) -> Tensor:
     """Return the restored pictures, convolved in bfloat16."""
     packed = (noisy / PEAK).contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast(noisy.device.type, torch.bfloat16):
         estimate: Tensor = model(packed, sigma / PEAK)
     return estimate.float() * PEAK
 
@@ -121,6 +121,7 @@ def restored(model: nn.Module, noisy: Tensor, sigma: Tensor) -> Tensor:
 def train_step(state: State, images: list[Tensor], chosen: argparse.Namespace) -> None:
     clean, sigma = batch(images, chosen.batch, chosen.crop, state.rng)
     noise = torch.from_numpy(state.rng.standard_normal(clean.shape, dtype=np.float32))
+    clean, sigma, noise = (part.to(chosen.device) for part in (clean, sigma, noise))
     error = restored(state.model, clean + sigma * noise, sigma) - clean
     state.optimizer.zero_grad()
     loss_of(error, sigma).backward()
@@ -141,9 +142,10 @@ def validated(model: nn.Module, images: list[Tensor]) -> list[float]:
 @torch.no_grad()
 def psnr_of(model: nn.Module, image: Tensor, sigma: float) -> float:
     white = np.random.default_rng(0).standard_normal(image.shape).astype(np.float32)
-    noisy = image + sigma * torch.from_numpy(white)
-    level = torch.full((1, 1, 1, 1), float(sigma))
-    error = restored(model, noisy[None], level)[0] - image
+    device = next(model.parameters()).device
+    noisy = (image + sigma * torch.from_numpy(white)).to(device)
+    level = torch.full((1, 1, 1, 1), float(sigma), device=device)
+    error = restored(model, noisy[None], level)[0].cpu() - image
     return 10 * math.log10(PEAK**2 / float((error**2).mean()))
 
 
@@ -151,7 +153,8 @@ def trained(images: list[Tensor], held_out: list[Tensor], chosen: argparse.Names
     """Train, and yield the state whenever it was measured; the last is the trained one."""
     torch.manual_seed(chosen.seed)
     model, averaged = (
-        NETWORKS[chosen.network](chosen.colors).to(memory_format=torch.channels_last) for _ in "ab"
+        NETWORKS[chosen.network](chosen.colors).to(chosen.device, memory_format=torch.channels_last)
+        for _ in range(2)
     )
     model.start()
     if chosen.start:
@@ -174,8 +177,10 @@ def trained(images: list[Tensor], held_out: list[Tensor], chosen: argparse.Names
 
 
 def begin_from(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Start from trained weights; those of a gray network serve a colour one, each colour by itself."""
+    """Start from trained weights; those of the gray U-Net serve the colour one, for the colours' mean."""
     own = model.state_dict()
+    if isinstance(model, Ffdnet) and weights["layers.0.weight"].shape != own["layers.0.weight"].shape:
+        raise SystemExit("FFDNet for colour has other layers than that for gray: start it without --start.")
     for name, value in weights.items():
         if value.shape != own[name].shape:
             value = spread(value.float(), own[name])
@@ -223,15 +228,18 @@ def write_weights(state: State, chosen: argparse.Namespace, pictures_used: int) 
         "sigma_max": HIGH / PEAK,
         "trained_on": f"{pictures_used} photographs, {chosen.about}".rstrip(", "),
         "licence": "BSD-3-Clause",
+        "pictures_licence": chosen.pictures_licence,
         "steps": step,
         "minutes": round(seconds / 60, 1),
         "batch": f"{chosen.batch} crops of {chosen.crop} x {chosen.crop}",
         "validation": ", ".join(f"{s} : {score:.2f} dB" for s, score in zip(VALIDATED, scores, strict=True)),
         "curve": json.dumps([[round(s / 60, 1), *(round(v, 2) for v in row)] for _, s, *row in state.log]),
         "seed": chosen.seed,
+        "learning_rate": chosen.rate,
+        "start": chosen.start.name if chosen.start else "random",
         "made_by": f"napari-shrinkage {__version__}, training/denoisers.py",
     }
-    tensors = {name: value.half().contiguous() for name, value in state.averaged.state_dict().items()}
+    tensors = {name: value.half().cpu().contiguous() for name, value in state.averaged.state_dict().items()}
     save_file(tensors, chosen.out, {key: str(value) for key, value in described.items()})
 
 
@@ -246,12 +254,14 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--out", type=Path, required=True, help="weight file to write")
     made.add_argument("--start", type=Path, help="weight file to start from, gray ones for colour too")
     made.add_argument("--about", default="", help="what the pictures are, for the file's header")
+    made.add_argument("--pictures-licence", default="unknown", help="terms of the pictures, for the header")
     made.add_argument("--minutes", type=float, default=60, help="how long to train")
     made.add_argument("--every", type=float, default=4, help="minutes between two measurements")
     made.add_argument("--crop", type=int, default=64, help="side of a crop in pixels")
     made.add_argument("--batch", type=int, default=16, help="crops in a step")
     made.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     made.add_argument("--seed", type=int, default=1)
+    made.add_argument("--device", default="cpu", help='"cuda" for a GPU with bfloat16')
     made.add_argument("--threads", type=int, default=1, help="CPU threads")
     return made.parse_args()
 

@@ -57,6 +57,8 @@ class Card:
         See `Denoiser`, in pixels.
     told : bool
         Whether the network is told the noise level.
+    residual : bool
+        Whether the network gives the noise, which is then taken off; otherwise it gives the image.
     sigma_max : float or None
         Largest noise std that it was trained on, as a share of the image's range; None where unknown.
     facts : mapping of str
@@ -70,6 +72,7 @@ class Card:
     reach: int
     multiple_of: int
     told: bool
+    residual: bool
     sigma_max: float | None
     facts: Mapping[str, str]
 
@@ -133,6 +136,7 @@ def _card(path: Path, checksum: str) -> Card:
         reach=network.reach,
         multiple_of=network.multiple_of,
         told=network.told,
+        residual=hasattr(network, "noise"),
         sigma_max=limit,
         facts=told,
     )

@@ -8,7 +8,6 @@ that range; of correlated noise, that of white noise which is as strong over a f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import annotated_types as at
@@ -18,7 +17,7 @@ from ..color import OPPONENT
 from ..geometry import Border, Geometry
 from ..methods import ADVANCED, HIDDEN, Suggestions, method
 from ..nn.inference import denoised, fastest_precision, tile_pixels
-from ..nn.models import OWN, Card, card_of, has_own, network_of, weight_file
+from ..nn.models import OWN, Card, card_of, has_own, weight_file
 from ..stack import Float
 from .base import Apply, Restorer
 
@@ -36,10 +35,10 @@ SIGMA_MAX = 75 / 255  # that a network of unknown training is told at most
 GREY_LEVELS = 255
 SEEN = 3  # side of the means by which correlated noise is told; of 2 to 8, 3 is best (docs, "Networks")
 LEAST_SPAN = 3.0  # noise stds: below it there are only a few pixels, and nothing to be lost
+WEAK = 2 / 255  # of the range: below it our networks do no better than shrinkage, or worse than nothing
 FAR = 2.0  # times white noise: from there on shrinkage, which knows the whole spectrum, does better
 
 Range = tuple[float, float]
-Network = Callable[["Tensor", "Tensor"], "Tensor"]
 
 
 @method("cnn", title="CNN")
@@ -131,7 +130,7 @@ class Cnn(Restorer):
 
     def for_device(self, device: str) -> Self:
         """Return the restorer with the number format that is fastest there, unless one was asked for."""
-        return self.replace(precision=self.precision or fastest_precision(device))
+        return self.replace(precision=self.precision or fastest_precision(device, self.card.residual))
 
     def channel(self, index: int) -> Self:
         """Return the resolved restorer of one channel alone."""
@@ -153,20 +152,27 @@ class Cnn(Restorer):
                 "The noise is correlated over several pixels, and the network was trained on white noise: "
                 "shrinkage, which knows the noise's spectrum, is likely to do better here."
             )
-        most = self._sigma_max
         spans = [high - low for low, high in self.ranges]  # white noise alone spans some 6 stds
-        shares = [self.strength * max(told) / span for span in spans if span > LEAST_SPAN]
-        if max(shares, default=0) <= most:
-            return ""
-        return (
-            f"The noise is {max(shares):.2g} of the image's range, and the network was trained up to "
-            f"{most:.2g}: the image is handed to it with less contrast. Compare with shrinkage."
-        )
+        each = np.broadcast_to(told, len(spans))
+        shares = [
+            self.strength * one / span for one, span in zip(each, spans, strict=True) if span > LEAST_SPAN
+        ]
+        most, strongest, weakest = self._sigma_max, max(shares, default=0), min(shares, default=1)
+        if strongest > most:
+            return (
+                f"The noise is {strongest:.2g} of the image's range, and the network was trained up to "
+                f"{most:.2g}: the image is handed to it with less contrast. Compare with shrinkage."
+            )
+        if weakest < WEAK and not any(noise.silent()):
+            return (
+                f"The noise is only {weakest:.2g} of the image's range: the network's own errors may exceed "
+                "what it takes off, and shrinkage is likely to do better."
+            )
+        return ""
 
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
-        """Restore extended fields (B, C, *domain) in float32; differentiable."""
-        network = network_of(*self._file).to(z.device)
-        return self._restored(z, z.new_tensor(_told(correlation)), network)
+        """Restore extended fields (B, C, *domain) in the plan's precision; differentiable."""
+        return self._restored(z, z.new_tensor(_told(correlation)), str(z.device))
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return the function that restores one extended field (C, *domain) in the plan's precision."""
@@ -189,17 +195,13 @@ class Cnn(Restorer):
 
     def _built(self, device: str, told: float | Float) -> Apply:
         """Return the function that restores one extended field by a network that is told the noise's std."""
-        precision = self.precision or "float32"
-
-        def network(images: Tensor, sigma: Tensor) -> Tensor:
-            return denoised(*self._file, images, sigma, device, precision)
 
         def restored(z: Float) -> Float:
             import torch
 
             with torch.inference_mode():
                 fields = torch.from_numpy(z)[None]
-                return self._restored(fields, torch.as_tensor(told, dtype=fields.dtype), network)[0].numpy()
+                return self._restored(fields, torch.as_tensor(told, dtype=fields.dtype), device)[0].numpy()
 
         return restored
 
@@ -211,11 +213,12 @@ class Cnn(Restorer):
         joint = sample.color and len(sample.correlations) == 1 and has_own(self.model, 3)
         return card_of(weight_file(self.model, 3 if joint else 1))
 
-    def _restored(self, z: Tensor, told: Tensor, network: Network) -> Tensor:
+    def _restored(self, z: Tensor, told: Tensor, device: str) -> Tensor:
         """Restore fields (B, C, *domain) by a network that is told the noise's std, one or (*domain)."""
-        images = self._images(z)
+        images, precision = self._images(z), self.precision or "float32"
         low, scale = self._map(images, told)
-        restored = network((images - low) / scale, self.strength * told / scale) * scale + low
+        seen, sigma = (images - low) / scale, self.strength * told / scale
+        restored = denoised(*self._file, seen, sigma, device, precision) * scale + low
         return self._fields(restored, z).lerp(z, self.blend)
 
     def _map(self, images: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
