@@ -12,6 +12,7 @@ from napari_shrinkage.nn.dncnn import Dncnn
 from napari_shrinkage.nn.ffdnet import Ffdnet
 from napari_shrinkage.nn.inference import denoised
 from napari_shrinkage.nn.models import (
+    CHECKSUMS,
     OWN,
     available_models,
     card_of,
@@ -20,6 +21,7 @@ from napari_shrinkage.nn.models import (
     network_of,
     weight_file,
 )
+from napari_shrinkage.nn.weights import FOLDER, file_checksum
 
 
 def test_a_folder_lists_its_weight_files_in_order(tmp_path: Path) -> None:
@@ -87,3 +89,8 @@ def test_our_networks_without_an_estimate_give_the_image_in_the_precision_asked_
     assert torch.equal(denoised(str(path), "", image, sigma, "cpu", "float32"), image)
     coarse = denoised(str(path), "", image, sigma, "cpu", "bfloat16")
     assert torch.equal(coarse, image.bfloat16().float())
+
+
+def test_the_packaged_weights_are_those_that_were_released() -> None:
+    packaged = {path.name: file_checksum(path) for path in FOLDER.glob("*net-*.safetensors")}
+    assert packaged == CHECKSUMS

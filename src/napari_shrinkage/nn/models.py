@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 OWN = ("unet", "ffdnet")  # networks whose weights come with the package, the better one first
 KINDS = {1: "gray", 3: "color"}
+CHECKSUMS = {  # sha256, of the weight files that come with the package
+    "ffdnet-gray.safetensors": "3712c21faf5673c81430c6da8e1e51f648718d9f44b5bf251dab06f8fe7afbcd",
+    "unet-gray.safetensors": "32dda652564b765c734cf63f9d976762ced829ebc9b8eccc8e776a538e07e641",
+}
 ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")  # of files that may hold weights
 
 
@@ -108,19 +112,19 @@ def available_models(folder: str | Path = "") -> tuple[str, ...]:
 
 
 def card_of(name: str, checksum: str = "") -> Card:
-    """Return the card of a weight file, which must have the checksum unless that is "".
+    """Return the card of a weight file, which must have the checksum, if one is given or it is ours.
 
     Raises
     ------
     ValueError
         If there is no such file, it is another than the checksum says, or holds no denoiser that we know.
     """
-    return _card(*checked_path(name, checksum))
+    return _card(*checked_path(name, checksum or CHECKSUMS.get(name, "")))
 
 
 def network_of(name: str, checksum: str = "") -> nn.Module:
     """Return the network of a weight file on the CPU in float32, shared by all who ask: do not change it."""
-    return _network(*checked_path(name, checksum))
+    return _network(*checked_path(name, checksum or CHECKSUMS.get(name, "")))
 
 
 @lru_cache(maxsize=16)
