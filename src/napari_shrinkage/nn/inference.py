@@ -128,7 +128,7 @@ def _in_pieces(
     import torch
 
     card = card_of(name, checksum)
-    network = ready_network(str(card.path), card.checksum, device, precision)
+    network = ready_network(card.name, card.checksum, device, precision)
     height, width = images.shape[-2:]
     restored = torch.empty_like(images)
     for index, y, x in product(range(len(images)), range(0, height, side), range(0, width, side)):

@@ -81,6 +81,11 @@ class Card:
     facts: Mapping[str, str]
 
     @property
+    def name(self) -> str:
+        """What a record calls the file: its name where it comes with the package, else its path."""
+        return self.path.name if self.path.parent == FOLDER else str(self.path)
+
+    @property
     def curve(self) -> tuple[tuple[float, ...], ...]:
         """Minutes of training and mean PSNR at sigma 15, 25 and 50, row by row; () where unknown."""
         return tuple(tuple(row) for row in json.loads(self.facts.get("curve", "[]")))
@@ -163,7 +168,7 @@ def _network(path: Path, checksum: str) -> nn.Module:
 
 
 def _header(path: Path) -> dict[str, str]:
-    return metadata(path) if path.suffix == ".safetensors" else {}
+    return metadata(path) if path.suffix.lower() == ".safetensors" else {}
 
 
 def _own(name: str, colors: int) -> nn.Module:

@@ -26,7 +26,9 @@ def weight_path(name: str) -> Path:
     ValueError
         If there is none; the message names those that come with the package.
     """
-    path = FOLDER / name if Path(name).name == name else Path(name)
+    own, path = FOLDER / Path(name).name, Path(name).absolute()
+    if own.name == name and own.is_file():
+        return own
     if path.is_file():
         return path
     packaged = ", ".join(sorted(found.name for found in FOLDER.glob("*.safetensors")))
@@ -50,7 +52,8 @@ def checked_path(name: str, checksum: str = "") -> tuple[Path, str]:
         If there is no such file, or it is another one than the checksum says.
     """
     path = weight_path(name)
-    found = _checksum(str(path), path.stat().st_mtime_ns)
+    state = path.stat()
+    found = _checksum(str(path), state.st_mtime_ns, state.st_size)
     if checksum and found != checksum:
         raise ValueError(
             f"the weight file {path} has the sha256 checksum {found[:SHOWN]}..., not {checksum[:SHOWN]}... "
@@ -106,5 +109,5 @@ def load_into(module: Module, path: str | Path) -> None:
 
 
 @lru_cache(maxsize=8)
-def _checksum(path: str, changed: int) -> str:
+def _checksum(path: str, changed: int, size: int) -> str:
     return file_checksum(path)

@@ -120,9 +120,10 @@ class Cnn(Restorer):
     def resolve(self, sample: Sample) -> Self:
         """Return the restorer with its weight file and the image's range."""
         card = self._card_for(sample)
+        self._check_ranges(card, sample)
         ranges = self.ranges or (_rgb_range if card.colors == 3 else _ranges)(sample.values)
         return self.replace(
-            weights=self.weights or weight_file(self.model, card.colors),
+            weights=self.weights or card.name,
             checksum=card.checksum,
             ranges=ranges,
             trained_sigma=self.trained_sigma or 0.0,
@@ -212,6 +213,15 @@ class Cnn(Restorer):
             return _fitting(card, sample)
         joint = sample.color and len(sample.correlations) == 1 and has_own(self.model, 3)
         return card_of(weight_file(self.model, 3 if joint else 1))
+
+    def _check_ranges(self, card: Card, sample: Sample) -> None:
+        """Raise an error if the ranges are those of an image with other channels."""
+        count = len(self.ranges or ())
+        if count > 1 and count != (1 if card.colors == 3 else sample.channels):
+            raise ValueError(
+                f"this {type(self).__name__} knows the ranges of {count} channels, the image has "
+                f"{sample.channels}. Use ranges=None, which takes them from the image."
+            )
 
     def _restored(self, z: Tensor, told: Tensor, device: str) -> Tensor:
         """Restore fields (B, C, *domain) by a network that is told the noise's std, one or (*domain)."""

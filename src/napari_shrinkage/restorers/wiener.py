@@ -24,7 +24,7 @@ from .shrinkage import Shrinkage, coefficient_stds, has_kernel
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from ..noise import Autocorrelation
+    from ..noise import Autocorrelation, NoiseModel
     from ..sample import Sample
 
 
@@ -75,6 +75,14 @@ class EmpiricalWiener(Restorer):
     def resolve(self, sample: Sample) -> Self:
         """Resolve the pilot and the transform."""
         return self.replace(pilot=self.pilot.resolve(sample), transform=self.transform.resolve(sample))
+
+    def for_device(self, device: str) -> Self:
+        """Let the pilot decide what depends on the device."""
+        return self.replace(pilot=self.pilot.for_device(device))
+
+    def doubt(self, noise: NoiseModel, color: bool) -> str:
+        """Say why the pilot may not suit this noise, else ""."""
+        return self.pilot.doubt(noise, color)
 
     def geometry(self) -> Geometry:
         """Return the transform's geometry on top of the pilot's."""
