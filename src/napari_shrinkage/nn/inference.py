@@ -95,11 +95,8 @@ def denoised(
     Warns
     -----
     UserWarning
-        If memory ran out and the work goes on in smaller pieces; their pixels are those of the whole.
-
-    Notes
-    -----
-    The pixels of a piece are those of the whole, to the rounding of the number format.
+        If memory ran out and the work goes on in smaller pieces; their pixels are those of the whole, to the
+        rounding of the number format.
     """
     multiple = card_of(name, checksum).multiple_of
     side, least = max(images.shape[-2:]), _ceil(LEAST_SIDE, multiple)

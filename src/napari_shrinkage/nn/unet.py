@@ -99,7 +99,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features (B, K, Y, X) of the same shape."""
-        return x + self.second(torch.relu(self.first(x)))
+        more: Tensor = self.second(torch.relu(self.first(x)))
+        return x + more
 
 
 def _convolution(before: int, after: int) -> nn.Conv2d:

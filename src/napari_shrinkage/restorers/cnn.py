@@ -34,7 +34,7 @@ MARGIN = (
 SIGMA_MAX = 75 / 255  # that a network of unknown training is told at most
 GREY_LEVELS = 255
 SEEN = 3  # side of the means by which correlated noise is told; of 2 to 8, 3 is best (docs, "Networks")
-LEAST_SPAN = 3.0  # noise stds: below it there are only a few pixels, and nothing to be lost
+LEAST_SPAN = 3.0  # noise stds, of which noise alone spans 6: below it there are only a few pixels
 WEAK = 2 / 255  # of the range: below it our networks do no better than shrinkage, or worse than nothing
 FAR = 2.0  # times white noise: from there on shrinkage, which knows the whole spectrum, does better
 
@@ -54,7 +54,7 @@ class Cnn(Restorer):
     blend : float
         Share of the noisy image in the result: 0 is the network's, 1 the noisy image.
     precision : {"float32", "bfloat16", "float16"}
-        Number format of the convolutions; None takes the fastest on the device.
+        Number format of the convolutions; None takes the fastest on the device that loses next to nothing.
     trained_sigma : float
         Noise std that a network which is not told the noise level was trained at; the image is handed over at
         the brightness that gives its noise this std. None or 0 leaves the brightness alone.
@@ -79,8 +79,11 @@ class Cnn(Restorer):
     spectrum, does better, and a warning says so. Where the noise is stronger than in training in proportion
     to the image's range, the image is handed over with less contrast, so that its noise is within.
 
-    Colour is restored jointly where its noise is white; where the opponent channels have noise of their own,
-    each is restored as gray.
+    Noise below 0.008 of the range is too weak for a network, whose own errors are about as large; a warning
+    says so.
+
+    Colours are restored together by weights for colour, else, or where they share their noise (`ColorNoise`),
+    luminance and chrominance are each restored as gray.
 
     References
     ----------
@@ -145,26 +148,20 @@ class Cnn(Restorer):
         return Geometry(self.border, (margin,) * 2, (card.multiple_of,) * 2, (halo,) * 2, wraps=False)
 
     def doubt(self, noise: NoiseModel, color: bool) -> str:
-        """Say if the noise is unlike any in training, else ""."""
-        assert self.ranges is not None
+        """Say if the noise is unlike any in training, or too weak for a network, else ""."""
         told = [_told(one) for one in noise.correlations(color)]
         if max(told) > FAR:
             return (
                 "The noise is correlated over several pixels, and the network was trained on white noise: "
                 "shrinkage, which knows the noise's spectrum, is likely to do better here."
             )
-        spans = [high - low for low, high in self.ranges]  # white noise alone spans some 6 stds
-        each = np.broadcast_to(told, len(spans))
-        shares = [
-            self.strength * one / span for one, span in zip(each, spans, strict=True) if span > LEAST_SPAN
-        ]
-        most, strongest, weakest = self._sigma_max, max(shares, default=0), min(shares, default=1)
-        if strongest > most:
+        shares, most = self._shares(told), self._sigma_max
+        if (strongest := max(shares, default=0)) > most:
             return (
                 f"The noise is {strongest:.2g} of the image's range, and the network was trained up to "
                 f"{most:.2g}: the image is handed to it with less contrast. Compare with shrinkage."
             )
-        if weakest < WEAK and not any(noise.silent()):
+        if (weakest := min(shares, default=1)) < WEAK and not noise.silent():
             return (
                 f"The noise is only {weakest:.2g} of the image's range: the network's own errors may exceed "
                 "what it takes off, and shrinkage is likely to do better."
@@ -193,6 +190,13 @@ class Cnn(Restorer):
     @property
     def _sigma_max(self) -> float:
         return self.card.sigma_max or SIGMA_MAX
+
+    def _shares(self, told: list[float]) -> list[float]:
+        """Return the std that the network is told over the range of each channel that has one to speak of."""
+        assert self.ranges is not None
+        stds, spans = np.broadcast_arrays(self.strength * np.array(told), np.diff(self.ranges)[:, 0])
+        wide = spans > LEAST_SPAN
+        return [float(share) for share in stds[wide] / spans[wide]]
 
     def _built(self, device: str, told: float | Float) -> Apply:
         """Return the function that restores one extended field by a network that is told the noise's std."""
@@ -285,11 +289,11 @@ def _told(correlation: Autocorrelation | None) -> float:
 
 
 def _fitting(card: Card, sample: Sample) -> Card:
-    """Return the card of weights that suit an image, or raise an error."""
+    """Return the card, or raise an error if its weights are for another kind of image."""
     if card.colors == 1 or (sample.color and len(sample.correlations) == 1):
         return card
+    found = "colours that share their noise" if sample.color else "no colours (axes ending in C)"
     raise ValueError(
-        f"{card.path.name} restores three colours with white noise together; this image has "
-        f"{'colours whose noise is correlated' if sample.color else f'{sample.channels} channels'}. Use "
-        "weights for gray images, which restore each channel by itself."
+        f"{card.path.name} restores three colours together, each with noise of its own; this image has "
+        f"{found}. Use weights for gray images, which restore each channel by itself."
     )
