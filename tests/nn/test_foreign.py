@@ -333,6 +333,14 @@ def test_pickled_code_is_refused_and_not_run(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.mark.parametrize("content", [b"", b"hello", b"II*\0", b"PK\3\4torn", b"\x80\x02torn"])
+def test_what_torch_did_not_write_is_no_weight_file(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "net.pth"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"holds (no network weights|something else)"):
+        read_denoiser(path)
+
+
 def test_a_pickled_network_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"could run code.*state_dict"):
         read_denoiser(saved(Ffdnet(1, 2, 5), tmp_path / "net.pth"))

@@ -28,6 +28,19 @@ def test_a_name_is_a_packaged_file_and_a_path_is_itself(tmp_path: Path) -> None:
     assert weight_path(str(copy)) == copy
 
 
+def test_a_name_that_is_not_packaged_is_a_file_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine.safetensors", NAME):
+        shutil.copy(weight_path(NAME), tmp_path / name)
+    assert (
+        weight_path("mine.safetensors") == weight_path("./mine.safetensors") == tmp_path / "mine.safetensors"
+    )
+    assert weight_path(NAME) == FOLDER / NAME
+    assert weight_path(f"./{NAME}") == tmp_path / NAME
+
+
 def test_a_missing_file_is_an_error_that_names_those_there_are() -> None:
     with pytest.raises(ValueError, match=rf"no weight file .*other\.safetensors.*{NAME}"):
         weight_path("other.safetensors")

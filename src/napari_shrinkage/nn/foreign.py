@@ -24,7 +24,7 @@ WRAPPERS = ("params_ema", "params", "model_state_dict", "state_dict", "model", "
 WRAPPED = "module."  # before the names of a network that was trained on several devices
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 IRCNN_DEPTH = 7
-STARTS = (b"PK", b"\x80\x02")  # of a zip archive, and of a pickle as torch wrote before 1.6
+TORN = (RuntimeError, EOFError, LookupError, TypeError, ValueError)  # what torch trips over in other files
 
 State = dict[str, Tensor]
 Shape = tuple[int | None, ...]
@@ -97,26 +97,14 @@ def _loaded(path: Path) -> Any:
     try:
         if path.suffix.lower() == ".safetensors":
             return load_file(path)
-        _check_saved(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path} is not read, as it holds something else than tensors, which could run code on this "
             "computer. Ask its author for a file of the network's state_dict, best as safetensors."
         ) from error
-    except (SafetensorError, RuntimeError, EOFError) as error:
+    except (SafetensorError, *TORN) as error:
         raise ValueError(f"{path} holds no network weights, or is damaged ({first_line(error)}).") from error
-
-
-def _check_saved(path: Path) -> None:
-    """Raise an error unless a file begins as those of `torch.save` do; torch itself trips over others."""
-    with path.open("rb") as file:
-        begins = file.read(2)
-    if begins not in STARTS:
-        raise ValueError(
-            f"{path} holds no network weights: neither its name ends in .safetensors, nor was it written by "
-            "torch.save."
-        )
 
 
 def _tensors(loaded: Any, path: Path) -> State:
