@@ -10,6 +10,7 @@ from skimage import data
 
 import napari_shrinkage as ns
 from napari_shrinkage.diagnostics import unsupported, unsupported_detail
+from napari_shrinkage.engine import drain
 from napari_shrinkage.restorers import named
 
 pytestmark = pytest.mark.filterwarnings(
@@ -193,6 +194,23 @@ def test_the_noise_of_each_pixel_decides_where_it_is_known(tmp_path):
     found = ns.unsupported_detail(noisy, planted, noise) > 0
     assert found[65:95, 15:35].mean() > 0.95  # 1.3 to 2 noise stds
     assert not found[:, 110:].any()  # 0.4 noise stds
+
+
+def test_a_region_is_judged_by_the_noise_of_its_own_pixels(tmp_path):
+    stds = np.linspace(5, 45, SIDE, dtype=np.float32) * np.ones((SIDE, 1), np.float32)
+    noise = ns.NoiseMap.from_array(stds, tmp_path / "map.npy")
+    noisy = (128 + stds * white(10)).astype(np.float32)
+    planted = np.full_like(noisy, 128) + grating(60)
+    stack, region = ns.Stack(noisy), (slice(40, 120), slice(50, 150))
+    part = ns.Stack(planted[region])
+    found = drain(unsupported.finding_unsupported(stack, part, noise, region=region))
+    whole = unsupported_detail(stack, ns.Stack(planted), noise)[region]
+    inner = (slice(REACH, -REACH),) * 2
+    np.testing.assert_allclose(found[inner], whole[inner], atol=2e-4)
+    assert whole[inner].any()
+    assert found.shape == (80, 100)
+    shrunk = ns.Stack(ns.restore(noisy, "balanced", noise)[region])
+    assert not drain(unsupported.finding_unsupported(stack, shrunk, noise, region=region)).any()
 
 
 def test_without_noise_nothing_is_judged():

@@ -22,7 +22,7 @@ from ..restorers import Restorer, named
 from ..stack import Array, Float, Stack
 from ..tiles import filled, restore_region
 from ..transforms.block_dct import USUAL, SlidingDCT
-from ..windows import Region, inner_part, needed_pixels, source_box, whole, windows
+from ..windows import Region, checked_region, inner_part, needed_pixels, source_box, windows, within
 from .method_noise import LIMIT
 
 if TYPE_CHECKING:
@@ -88,27 +88,37 @@ def unsupported_detail(
 
 
 def finding_unsupported(
-    stack: Stack, restored: Stack, noise: NoiseModel, method: Restorer | None = None
+    stack: Stack,
+    restored: Stack,
+    noise: NoiseModel,
+    method: Restorer | None = None,
+    region: Region | None = None,
 ) -> Generator[Progress, None, Float]:
-    """Compute `unsupported_detail`, yielding progress before every window; closing it cancels."""
-    _check_same_pixels(stack, restored)
+    """Compute `unsupported_detail`, yielding progress before every window; closing it cancels.
+
+    Where the result is that of a region of the image, the map is, too.
+    """
+    covered = checked_region(region, stack)
+    _check_same_pixels(stack, restored, covered)
     yield Progress(0, 1, "deciding from the data")
     plan = resolve(Step(method or named("balanced"), noise), stack)
-    comparison = _Comparison(plan, plan.noise.for_channels(stack.channels))
-    todo = list(windows(comparison, stack, whole(stack)))
-    found = np.zeros(stack.shape[: stack.color_axis], np.float32)
+    comparison = _Comparison(plan, plan.noise.for_channels(stack.channels), restored, covered)
+    todo = list(windows(comparison, stack, covered))
+    found = np.zeros(restored.shape[: stack.color_axis], np.float32)
     for done, window in enumerate(todo):
         yield Progress(done, len(todo), "comparing with shrinkage")
-        found[window[: stack.color_axis]] = comparison.of_window(stack, restored, window)
+        found[within(window, covered)[: stack.color_axis]] = comparison.of_window(stack, window)
     return found
 
 
 @dataclass(frozen=True)
 class _Comparison:
-    """The comparison with a plan's shrinkage, window by window."""
+    """The comparison of a region's result with a plan's shrinkage, window by window."""
 
     plan: Plan
     noise: NoiseModel
+    restored: Stack
+    region: Region
     spatial_ndim: int = 2
 
     @property
@@ -120,9 +130,9 @@ class _Comparison:
         """Return the patches' geometry, wide enough for what a camera's broken pixels are filled from."""
         return PATCHES.geometry().widened(self.noise.reach)
 
-    def of_window(self, stack: Stack, restored: Stack, window: Region) -> Array:
+    def of_window(self, stack: Stack, window: Region) -> Array:
         """Return the map of a window of one plane, in the axes of the result."""
-        squares = self._squares(*self._fields(stack, restored, window), stack.is_color)
+        squares = self._squares(*self._fields(stack, window), stack.is_color)
         values = np.sqrt(squares)[inner_part(self, stack, window)]
         shape = [part.stop - part.start for part in window[: stack.color_axis]]
         return (values if stack.is_color else stack.from_field(values, 2)).reshape(shape)
@@ -140,7 +150,7 @@ class _Comparison:
             squares[np.array(silent) | color] = 0  # colours are mixed: without one's noise, none has a scale
         return squares.sum(0, keepdims=True) if color else squares
 
-    def _fields(self, stack: Stack, restored: Stack, window: Region) -> tuple[Float, Float, Float]:
+    def _fields(self, stack: Stack, window: Region) -> tuple[Float, Float, Float]:
         """Return result, shrinkage and data around a window (C, *domain), in units of the noise."""
         box = source_box(self, stack, window)
         pixels = needed_pixels(self, stack, window)
@@ -157,7 +167,16 @@ class _Comparison:
 
         shrunk = restore_region(self.plan, stack, box)
         seen = self.noise.corrected(field(stack.array[box]), pixels)
-        return scaled(field(restored.array[box])), scaled(field(shrunk)), scaled(seen)
+        return scaled(field(self._claimed(shrunk, box))), scaled(field(shrunk)), scaled(seen)
+
+    def _claimed(self, shrunk: Array, box: Region) -> Array:
+        """Return the result in a box, and what shrinkage found there where the region ends."""
+        known = tuple(
+            slice(max(b.start, r.start), min(b.stop, r.stop)) for b, r in zip(box, self.region, strict=True)
+        )
+        claimed = shrunk.copy()
+        claimed[within(known, box)] = np.asarray(self.restored.array[within(known, self.region)])
+        return claimed
 
 
 def _mean_square(claimed: Float, found: Float, seen: Float, correlation: Autocorrelation | None) -> Float:
@@ -196,9 +215,10 @@ def _added(c: Tensor, s: Tensor) -> Tensor:
     return beyond.copysign(c) * (c.abs() > s.abs())
 
 
-def _check_same_pixels(stack: Stack, restored: Stack) -> None:
-    if (stack.shape, stack.axes) != (restored.shape, restored.axes):
+def _check_same_pixels(stack: Stack, restored: Stack, region: Region) -> None:
+    shape = tuple(part.stop - part.start for part in region)
+    if (shape, stack.axes) != (restored.shape, restored.axes):
         raise ValueError(
-            f"the image has shape {stack.shape} (axes {stack.axes}), the result {restored.shape} "
+            f"the image has shape {shape} (axes {stack.axes}), the result {restored.shape} "
             f"({restored.axes}); expected the same pixels. Pass the result of this image."
         )

@@ -13,7 +13,6 @@ from ..diagnostics import LIMIT
 from ..diagnostics.unsupported import finding_unsupported
 from ..engine import Result
 from ..stack import Float, Stack
-from ..windows import whole
 from .derived_layer import DerivedLayer
 from .jobs import Work
 from .layers import LayerData, method_noise_layer
@@ -29,8 +28,8 @@ class UnsupportedDetail(DerivedLayer):
 
     def work(self, result: Result, stack: Stack) -> Work:
         """Compare a result with shrinkage of the same pixels under the same noise."""
-        part = stack.with_array(stack.array[result.region or whole(stack)])
-        found: Float = yield from finding_unsupported(part, result.stack, result.record.plans[-1].noise)
+        noise = result.record.plans[-1].noise
+        found: Float = yield from finding_unsupported(stack, result.stack, noise, region=result.region)
         return found
 
     def made(self, source: Any, result: Result, found: Float) -> LayerData:
