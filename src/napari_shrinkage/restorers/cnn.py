@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from ..sample import Sample
 
 PERCENTILES = (0.1, 99.9)  # of an image, that become 0 and 1
-MARGIN = (
-    8  # pixels that the image goes on beyond its border; beyond those the network sees zeros, as in training
-)
+MARGIN = 8  # pixels that the image goes on beyond its border; then the network sees zeros, as in training
 SIGMA_MAX = 75 / 255  # that a network of unknown training is told at most
 GREY_LEVELS = 255
 SEEN = 3  # side of the means by which correlated noise is told; of 2 to 8, 3 is best (docs, "Networks")
