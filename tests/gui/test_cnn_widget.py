@@ -20,7 +20,7 @@ from napari_shrinkage.gui.layers import record_of_layer
 from napari_shrinkage.gui.preferences import PLUGIN
 from napari_shrinkage.gui.shrinkage_widget import ShrinkageWidget
 from napari_shrinkage.nn.weights import weight_path
-from napari_shrinkage.noise import Gaussian
+from napari_shrinkage.noise import Gaussian, NoiseMap
 from napari_shrinkage.recipe import Recipe, Step
 from napari_shrinkage.restorers import Cnn, Shrinkage
 from napari_shrinkage.stack import Stack
@@ -297,20 +297,36 @@ def test_unsupported_detail_marks_what_was_made_up(opened, noisy, qtbot, wait_fo
     y, x = np.mgrid[:24, :24]
     result.stack.array[60:84, 20:44] += 25 * np.where((x // 2 + y // 2) % 2, 1, -1)
     click(qtbot, widget.detail_button)
-    wait_for(lambda: widget.detail_said.isVisible())
+    wait_for(lambda: widget.detail_button.said.isVisible())
     shown = viewer.layers["Unsupported detail"]
     assert (shown.blending, tuple(shown.scale)) == ("additive", (2, 2))
     inside = np.zeros(noisy.shape, bool)
     inside[60:84, 20:44] = True
     assert (shown.data[inside] > 0).mean() > 0.9
     assert (shown.data[~inside] > 0).mean() < 0.2
-    assert "%" in widget.detail_said.text()
+    assert "%" in widget.detail_button.said.text()
     press_run(qtbot, widget, wait_for)
     wait_for(lambda: not widget.unsupported.busy)
     again = viewer.layers["Unsupported detail"]
     assert (again.data > 0).mean() < 0.01
     click(qtbot, widget.detail_button)
     assert "Unsupported detail" not in viewer.layers
+
+
+def test_unsupported_detail_of_a_region_lies_over_it_and_knows_the_noise_of_its_pixels(
+    opened, noisy, tmp_path, qtbot, wait_for
+):
+    stds = np.full(noisy.shape, 10, np.float32)
+    viewer, _, widget = opened(noisy, noise=NoiseMap.from_array(stds, tmp_path / "map.npy"))
+    viewer.add_shapes([[[20, 30], [20, 80], [60, 80], [60, 30]]])
+    widget.target.mode.setCurrentText("Rectangle")
+    press_run(qtbot, widget, wait_for)
+    assert widget.messages.text().startswith("Done")
+    click(qtbot, widget.detail_button)
+    wait_for(lambda: widget.detail_button.said.isVisible())
+    shown, result = viewer.layers["Unsupported detail"], viewer.layers["picture denoised"]
+    assert shown.data.shape == result.data.shape != noisy.shape
+    assert tuple(shown.translate) == tuple(result.translate)
 
 
 def test_settings_of_another_method_are_refused_and_those_of_a_network_remembered(

@@ -96,8 +96,8 @@ def test_the_method_noise_is_input_minus_result_and_is_tested(open_widget, noisy
     removed = viewer.layers["picture method noise"].data
     assert np.allclose(removed, noisy - widget.results.layer_of(layer).data, atol=1e-4)
     assert widget.source.content is content  # the new layer was not taken for an image to work on
-    assert widget.white.isVisible()
-    assert "±" in widget.white.text()
+    assert widget.noise_button.said.isVisible()
+    assert "±" in widget.noise_button.said.text()
     viewer.layers.selection.active = viewer.layers["picture method noise"]
     assert widget.source.layer is layer
     click(qtbot, widget.noise_button)
@@ -106,6 +106,26 @@ def test_the_method_noise_is_input_minus_result_and_is_tested(open_widget, noisy
     click(qtbot, widget.noise_button)
     wait_for(lambda: not widget.method_noise.busy)
     assert "picture method noise" not in viewer.layers  # taken back before it was there
+
+
+def test_the_button_goes_up_where_its_layer_is_deleted_or_another_image_is_chosen(
+    open_widget, noisy, qtbot, wait_for
+):
+    viewer, layer, widget = open_widget(noisy)
+    click(qtbot, widget.run_button)
+    wait_for(lambda: not widget.job.running)
+    for leave in (
+        lambda: viewer.layers.remove("picture method noise"),
+        lambda: viewer.add_image(noisy, name="another"),
+        lambda: viewer.layers.remove(layer),
+    ):
+        widget.source.choose(layer)
+        click(qtbot, widget.noise_button)
+        wait_for(lambda: widget.noise_button.said.isVisible())
+        leave()
+        assert not widget.noise_button.isChecked()
+        assert not widget.noise_button.said.isVisible()
+        assert "picture method noise" not in viewer.layers
 
 
 def test_the_method_noise_is_that_of_the_run_whatever_its_layer_shows_by_now(

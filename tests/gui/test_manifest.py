@@ -65,7 +65,9 @@ def test_nothing_is_declared_that_napari_ignores(manifest):
 def test_widget_titles_fit_a_dock(manifest):
     names = [f"{widget.display_name} ({manifest.display_name})" for widget in manifest.contributions.widgets]
     assert all(len(name) <= 25 for name in names)
-    assert {"CNN denoise", "Noise", "Shrinkage"} <= {widget.display_name for widget in manifest.contributions.widgets}
+    assert {"CNN denoise", "Noise", "Shrinkage"} <= {
+        widget.display_name for widget in manifest.contributions.widgets
+    }
 
 
 def test_the_presets_of_the_preferences_are_those_of_the_package(manifest):

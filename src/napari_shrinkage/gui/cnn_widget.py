@@ -14,6 +14,7 @@ from .cnn_models import Place, place_in_words
 from .cnn_table import ErrorTable
 from .cnn_unsupported import UnsupportedDetail
 from .compared_panel import ComparedPanel
+from .derived_button import DerivedButton
 from .history import remembered
 from .messages import WARNING
 from .progress import ProgressRow
@@ -38,8 +39,13 @@ class CnnWidget(ComparedPanel):
         self.doubt.setWordWrap(True)
         self.doubt.hide()
         self.unsupported = UnsupportedDetail(self.viewer, self)
-        self.detail_button, self.table_button = QPushButton("Unsupported detail"), QPushButton("Table…")
-        self.detail_said = QLabel()
+        self.detail_button = DerivedButton(
+            "Unsupported detail",
+            self.unsupported,
+            self,
+            "Unsupported detail is looked for in the last result: run first.",
+        )
+        self.table_button = QPushButton("Table…")
         self.detail_progress = ProgressRow(self.unsupported.job, "Unsupported detail")
         self.errors = ErrorTable(self, self)
         self._lay_out_cnn()
@@ -50,11 +56,6 @@ class CnnWidget(ComparedPanel):
         self.source.changed.connect(self.errors.source_changed)
         self.editor.job.running_changed.connect(lambda running: self._widen())
         self.table_button.clicked.connect(self.open_table)
-        self.detail_button.toggled.connect(self._detail_toggled)
-        self.unsupported.tested.connect(self._say_detail)
-        self.unsupported.failed.connect(self._detail_failed)
-        self.unsupported.job.cancelled.connect(self._detail_cancelled)
-        self.job.succeeded.connect(self._detail_of_run)
 
     def cancel(self) -> None:
         """Stop a run or a measurement; nothing of it is left."""
@@ -74,20 +75,17 @@ class CnnWidget(ComparedPanel):
         layout = self.layout()
         assert isinstance(layout, QVBoxLayout)
         layout.insertWidget(layout.indexOf(self.noise) + 1, self.doubt)
-        self.detail_button.setCheckable(True)
         self.detail_button.setToolTip(
             "<qt>Mark, over the last result, detail that shrinkage does not find and the data do not "
             "support: what the network may have made up</qt>"
         )
-        self.detail_said.setWordWrap(True)
-        self.detail_said.hide()
         self.table_button.setToolTip("Errors of the noisy image, DCT, FFDNet and the chosen network")
         row = QHBoxLayout()
         row.addWidget(self.detail_button, 1)
         row.addWidget(self.table_button)
         self.bottom.addLayout(row)
         self.bottom.addWidget(self.detail_progress)
-        self.bottom.addWidget(self.detail_said)
+        self.bottom.addWidget(self.detail_button.said)
 
     def open_table(self) -> None:
         """Open the table of errors, or bring it to the front."""
@@ -102,36 +100,6 @@ class CnnWidget(ComparedPanel):
         bar = None if area is None else area.verticalScrollBar()
         if area is not None and bar is not None:
             area.setMinimumWidth(self.editor.minimumSizeHint().width() + bar.sizeHint().width())
-
-    def _detail_toggled(self, on: bool) -> None:
-        self.detail_said.hide()
-        if not on:
-            self.unsupported.hide()
-            return
-        layer = self.source.layer
-        result, stack = self.results.result_of(layer), self.results.input_of(layer)
-        if result is None or stack is None:
-            self.messages.warn("Unsupported detail is looked for in the last result: run first.")
-            self.detail_button.setChecked(False)
-            return
-        self.unsupported.show(layer, result, stack)
-
-    def _detail_of_run(self) -> None:
-        if self.detail_button.isChecked():
-            self._detail_toggled(True)
-
-    def _detail_failed(self, message: str) -> None:
-        self.messages.warn(message)
-        self.detail_button.setChecked(False)
-
-    def _detail_cancelled(self) -> None:
-        """Let go of the button where the user stopped it; a newer wish goes on."""
-        if not self.unsupported.waiting:
-            self.detail_button.setChecked(False)
-
-    def _say_detail(self, sentence: str) -> None:
-        self.detail_said.setText(sentence)
-        self.detail_said.show()
 
     def _placed(self, place: Place) -> None:
         if self.plan is None:

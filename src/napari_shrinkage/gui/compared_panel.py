@@ -8,10 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 
 from ..recipe import Recipe
 from .compare import Wipe
+from .derived_button import DerivedButton
 from .history import History, remember
 from .menu import RecipeMenu
 from .method_noise import MethodNoise
@@ -46,13 +47,11 @@ class ComparedPanel(Panel):
         self.method_noise = MethodNoise(self.viewer, self)
         self.top.addLayout(self._history_row())
         self.bottom.addLayout(self._compare_row())
-        self.bottom.addWidget(self.white)
+        self.bottom.addWidget(self.noise_button.said)
         for signal in (self.editor.changed, self.noise.changed):
             signal.connect(self._settled.start)
         self.job.succeeded.connect(self._after_run)
         self.live.ready.connect(self._after_preview)
-        self.method_noise.tested.connect(self._say_white)
-        self.method_noise.failed.connect(self.messages.warn)
         self.wipe.lost.connect(lambda: QTimer.singleShot(0, self._wipe_lost))
 
     def show_one(self, before: bool = False) -> None:
@@ -99,19 +98,16 @@ class ComparedPanel(Panel):
 
     def _compare_row(self) -> QHBoxLayout:
         self.compare_row = row = QHBoxLayout()
-        self.wipe_button, self.noise_button = QPushButton("Wipe"), QPushButton("Method noise")
+        self.wipe_button = QPushButton("Wipe")
         self.wipe_button.setToolTip("Before on the left of a line, after on its right; drag the line")
+        self.wipe_button.setCheckable(True)
+        self.wipe_button.toggled.connect(self._wipe_toggled)
+        self.noise_button = DerivedButton(
+            "Method noise", self.method_noise, self, "The method noise is input minus result: run first."
+        )
         self.noise_button.setToolTip("Show input minus result as a layer, and test whether it is white")
-        for button, toggled in (
-            (self.wipe_button, self._wipe_toggled),
-            (self.noise_button, self._noise_toggled),
-        ):
-            button.setCheckable(True)
-            button.toggled.connect(toggled)
-            row.addWidget(button)
-        self.white = QLabel()
-        self.white.setWordWrap(True)
-        self.white.hide()
+        row.addWidget(self.wipe_button)
+        row.addWidget(self.noise_button)
         return row
 
     def open_sheet(self) -> None:
@@ -178,24 +174,5 @@ class ComparedPanel(Panel):
 
     def _after_run(self) -> None:
         self._note_settings()
-        if self.noise_button.isChecked():
-            self._noise_toggled(True)
         if self.wipe_button.isChecked():
             self.wipe.start(self._after())
-
-    def _noise_toggled(self, on: bool) -> None:
-        self.white.hide()
-        if not on:
-            self.method_noise.hide()
-            return
-        layer = self.source.layer
-        result, stack = self.results.result_of(layer), self.results.input_of(layer)
-        if result is None or stack is None:
-            self.messages.warn("The method noise is input minus result: run first.")
-            self.noise_button.setChecked(False)
-            return
-        self.method_noise.show(layer, result, stack)
-
-    def _say_white(self, sentence: str) -> None:
-        self.white.setText(sentence)
-        self.white.show()

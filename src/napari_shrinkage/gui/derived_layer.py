@@ -31,10 +31,13 @@ class DerivedLayer(QObject):
         The layer is shown; what is said of it.
     failed(str)
         Why there is none.
+    lost()
+        Somebody else took the layer out.
     """
 
     tested = Signal(str)
     failed = Signal(str)
+    lost = Signal()
 
     def __init__(self, viewer: Any, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -46,11 +49,7 @@ class DerivedLayer(QObject):
         self.job.succeeded.connect(self._show)
         self.job.failed.connect(self.failed)
         self.job.running_changed.connect(self._running_changed)
-
-    @property
-    def shown(self) -> bool:
-        """Whether its layer is in the viewer."""
-        return self._layer is not None and self._layer in self._viewer.layers
+        viewer.layers.events.removed.connect(self._removed)
 
     @property
     def busy(self) -> bool:
@@ -79,6 +78,7 @@ class DerivedLayer(QObject):
     def close(self) -> None:
         """Stop for good, and leave the layer to the user."""
         self._next = self._wanted = self._layer = None
+        self._viewer.layers.events.removed.disconnect(self._removed)
         self.job.abandon()
 
     @abstractmethod
@@ -118,6 +118,11 @@ class DerivedLayer(QObject):
         self.tested.emit(self.sentence(found))
 
     def _take_out(self) -> None:
-        if self.shown:
-            self._viewer.layers.remove(self._layer)
-        self._layer = None
+        layer, self._layer = self._layer, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _removed(self, event: Any) -> None:
+        if self._layer is not None and event.value is self._layer:
+            self._layer = None
+            self.lost.emit()
