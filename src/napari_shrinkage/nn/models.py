@@ -23,6 +23,7 @@ OWN = ("unet", "ffdnet")  # networks whose weights come with the package, the be
 KINDS = {1: "gray", 3: "color"}
 CHECKSUMS = {  # sha256, of the weight files that come with the package
     "ffdnet-gray.safetensors": "3712c21faf5673c81430c6da8e1e51f648718d9f44b5bf251dab06f8fe7afbcd",
+    "unet-color.safetensors": "21d47cd364498466850a7f94aef3803b6ebbe6575a33d0a0669e8391e3826db5",
     "unet-gray.safetensors": "32dda652564b765c734cf63f9d976762ced829ebc9b8eccc8e776a538e07e641",
 }
 ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")  # of files that may hold weights
