@@ -28,6 +28,10 @@ FULL = ("not enough memory", "out of memory", "can't allocate memory", "bad_allo
 ONE_AT_A_TIME = Lock()  # a piece takes every core, and the memory that was free
 
 
+class PiecesWarning(UserWarning):
+    """Memory ran out, and a network goes on in smaller pieces."""
+
+
 def fastest_precision(device: str, residual: bool) -> Precision:
     """Return the number format that a device convolves fastest in, without a loss that shows.
 
@@ -94,7 +98,7 @@ def denoised(
 
     Warns
     -----
-    UserWarning
+    PiecesWarning
         If memory ran out and the work goes on in smaller pieces; their pixels are those of the whole, to the
         rounding of the number format.
     """
@@ -108,12 +112,13 @@ def denoised(
                 raise
             if side <= least:
                 raise MemoryError(
-                    f"the network does not fit into the memory of {device}, not even in pieces of {side} x "
+                    f"The network does not fit into the memory of {device}, not even in pieces of {side} x "
                     f"{side} pixels. Close other programs, or choose another device."
                 ) from error
         side = max(side // 2 // multiple * multiple, least)
         warnings.warn(
             f"The memory of {device} ran out; the network goes on in pieces of {side} x {side} pixels.",
+            PiecesWarning,
             stacklevel=2,
         )
         _release(device)

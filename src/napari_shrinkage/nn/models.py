@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 OWN = ("unet", "ffdnet")  # networks whose weights come with the package, the better one first
 KINDS = {1: "gray", 3: "color"}
 CHECKSUMS = {  # sha256, of the weight files that come with the package
-    "ffdnet-gray.safetensors": "3712c21faf5673c81430c6da8e1e51f648718d9f44b5bf251dab06f8fe7afbcd",
-    "unet-color.safetensors": "21d47cd364498466850a7f94aef3803b6ebbe6575a33d0a0669e8391e3826db5",
-    "unet-gray.safetensors": "32dda652564b765c734cf63f9d976762ced829ebc9b8eccc8e776a538e07e641",
+    "ffdnet-gray.safetensors": "9f84cad0e7eb606ce7b41f5e6c75855ee7b1c1d95174bb85b9f2e3e8d9ad06a1",
+    "unet-color.safetensors": "6e2b5dc4fd5ebc68b140abe45e32382d21dfac105a4da72963d8efa85d30025a",
+    "unet-gray.safetensors": "48f5cf66c259ab1ebbbd36f346d386f1688bf27697a9e2886360f2fc495535ed",
 }
 ENDINGS = (".ckpt", ".pt", ".pth", ".safetensors")  # of files that may hold weights
 
