@@ -19,6 +19,7 @@ from napari_shrinkage.gui.history import remembered
 from napari_shrinkage.gui.layers import record_of_layer
 from napari_shrinkage.gui.preferences import PLUGIN
 from napari_shrinkage.gui.shrinkage_widget import ShrinkageWidget
+from napari_shrinkage.nn import inference
 from napari_shrinkage.nn.weights import weight_path
 from napari_shrinkage.noise import Gaussian, NoiseMap
 from napari_shrinkage.recipe import Recipe, Step
@@ -175,6 +176,25 @@ def test_auto_precision_says_what_it_became(opened, noisy, qtbot, wait_for):
     assert widget.device.text().endswith(f", {used}")
     assert widget.editor.value.precision is None
     assert f"auto ({used})" in [box.text() for box in widget.editor.form.findChildren(QCheckBox)]
+
+
+def test_memory_that_runs_out_is_told_once(opened, noisy, qtbot, wait_for, monkeypatch):
+    _, layer, widget = opened(np.stack([np.tile(noisy, (4, 3))] * 2), FFDNET)
+    piece = inference._restored_piece
+
+    def small(network, images, *rest):
+        if images.shape[-1] > 300:
+            raise RuntimeError("not enough memory: you tried to allocate")
+        return piece(network, images, *rest)
+
+    monkeypatch.setattr(inference, "_restored_piece", small)
+    press_run(qtbot, widget, wait_for)
+    assert widget.messages.text().startswith("Done")
+    assert widget.messages.text().count("The memory of cpu ran out") == 1
+    assert widget.results.layer_of(layer) is not None
+    monkeypatch.setattr(inference, "_restored_piece", piece)
+    press_run(qtbot, widget, wait_for)
+    assert "memory" not in widget.messages.text()
 
 
 def test_a_file_that_cannot_be_read_gives_a_message(opened, noisy, tmp_path, wait_for):

@@ -19,6 +19,7 @@ from qtpy.QtCore import QObject, Signal
 from superqt.utils import GeneratorWorker, create_worker
 
 from ..engine import Progress
+from ..nn.inference import PiecesWarning
 from ..noise import NoiseWarning
 
 Work = Generator[Progress, None, Any]
@@ -46,6 +47,11 @@ class Failure:
 class Job(QObject):
     """At most one piece of work at a time, in a worker thread.
 
+    Attributes
+    ----------
+    note : str
+        Something to know of the work that was started last, or "".
+
     Signals
     -------
     progressed(Progress), succeeded(object), failed(str), cancelled()
@@ -63,6 +69,7 @@ class Job(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._worker: GeneratorWorker[Any, Any, Any] | None = None
+        self.note = ""
 
     @property
     def running(self) -> bool:
@@ -75,9 +82,10 @@ class Job(QObject):
             return False
         worker = create_worker(guarded, work, _start_thread=False, _ignore_errors=True)
         assert isinstance(worker, GeneratorWorker)
-        self._worker = worker
+        self._worker, self.note = worker, ""
         _wait_at_exit()
         worker.yielded.connect(self._on_yielded)
+        worker.warned.connect(self._on_warned)
         worker.returned.connect(self._on_returned)
         worker.errored.connect(self._on_errored)
         worker.aborted.connect(self._on_aborted)
@@ -96,12 +104,18 @@ class Job(QObject):
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.quit()
-            for signal in (worker.yielded, worker.returned, worker.errored, worker.aborted, worker.finished):
+            ends = worker.returned, worker.errored, worker.aborted, worker.finished
+            for signal in (worker.yielded, worker.warned, *ends):
                 signal.disconnect()
 
     def _on_yielded(self, progress: Progress) -> None:
         if self._worker is not None and not self._worker.abort_requested:
             self.progressed.emit(progress)
+
+    def _on_warned(self, warning: tuple[Any, ...]) -> None:
+        message, category = warning[:2]
+        if issubclass(category, PiecesWarning):
+            self.note = str(message)
 
     def _on_returned(self, result: Any) -> None:
         if isinstance(result, Failure):

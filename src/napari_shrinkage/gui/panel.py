@@ -243,7 +243,7 @@ class Panel(QWidget):
         self.device.setText(f"{place}: {plan.device_reason}")
 
     def _add_results(self, made: list[tuple[Target, Result]]) -> None:
-        notes = []
+        notes = [self.job.note] if self.job.note else []
         for target, result in made:
             if target.layer not in self.viewer.layers:
                 notes.append(f"{target.layer.name!r} was removed meanwhile; its result was dropped.")
