@@ -16,12 +16,11 @@ from superqt.utils import signals_blocked
 
 from .cnn_models import ModelEntry
 from .compare_table import PADDING, RIGHT, three_digits
+from .messages import WARNING
 
 PENDING = "…"
 LEAST_ROWS, MOST_ROWS = 2, 4  # that are in view
 WIDEST = 120  # pixels of a name: a longer one is cut
-
-UNUSABLE = "⚠ "
 
 
 @dataclass(frozen=True)
@@ -110,13 +109,6 @@ class ModelList(QTableWidget):
                 self.setItem(row, place, _item(entry, place, column))
         self._fit()
 
-    def forget(self, model: str) -> None:
-        """Take a model's row out."""
-        self.entries.pop(model, None)
-        with signals_blocked(self):
-            self.removeRow(self._row(model))
-        self._fit()
-
     def choose(self, model: str) -> None:
         """Select a model's row without telling anybody."""
         with signals_blocked(self):
@@ -185,4 +177,4 @@ def _text(entry: ModelEntry, place: int, column: Column) -> str:
         return column.text(entry)
     if place:
         return "" if entry.trouble else PENDING
-    return f"{UNUSABLE}{entry.title}\ncannot be read" if entry.trouble else f"{entry.title}\n{PENDING}"
+    return f"{WARNING}{entry.title}\ncannot be read" if entry.trouble else f"{entry.title}\n{PENDING}"
