@@ -129,7 +129,8 @@ def speed(folder: Path | None, quick: bool) -> str:
 
 
 def machine() -> str:
-    return f"{available_cores()} CPU cores, torch {torch.__version__}, {fastest_precision('cpu', residual=True)} for the U-Net"
+    precision = fastest_precision("cpu", residual=True)
+    return f"{available_cores()} CPU cores, torch {torch.__version__}, {precision} for the U-Net"
 
 
 def cost_table() -> str:
