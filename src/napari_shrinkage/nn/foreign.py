@@ -104,7 +104,8 @@ def _loaded(path: Path) -> Any:
             "computer. Ask its author for a file of the network's state_dict, best as safetensors."
         ) from error
     except (SafetensorError, *TORN) as error:
-        raise ValueError(f"{path} holds no network weights, or is damaged ({first_line(error) or type(error).__name__}).") from error
+        reason = first_line(error) or type(error).__name__
+        raise ValueError(f"{path} holds no network weights, or is damaged ({reason}).") from error
 
 
 def _tensors(loaded: Any, path: Path) -> State:
