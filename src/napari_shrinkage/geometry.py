@@ -51,7 +51,9 @@ class Geometry:
     def after(self, pilot: Geometry) -> Geometry:
         """Return the geometry of this restorer working on the output of `pilot`."""
         multiple = tuple(math.lcm(a, b) for a, b in zip(self.multiple, pilot.multiple, strict=True))
-        margin = tuple(_ceil(a + b, m) for a, b, m in zip(self.margin, pilot.margin, multiple, strict=True))
+        margin = tuple(
+            rounded_up(a + b, m) for a, b, m in zip(self.margin, pilot.margin, multiple, strict=True)
+        )
         halo = None
         if self.halo is not None and pilot.halo is not None:
             halo = tuple(a + b for a, b in zip(self.halo, pilot.halo, strict=True))
@@ -62,7 +64,7 @@ class Geometry:
         more = (0,) * (len(self.margin) - 2) + (reach, reach)
         halo = None if self.halo is None else tuple(h + r for h, r in zip(self.halo, more, strict=True))
         margin = tuple(
-            _ceil(m + r, step) for m, r, step in zip(self.margin, more, self.multiple, strict=True)
+            rounded_up(m + r, step) for m, r, step in zip(self.margin, more, self.multiple, strict=True)
         )
         return Geometry(self.border, margin, self.multiple, halo, self.wraps)
 
@@ -119,18 +121,19 @@ def blocks(shape: Sequence[int], size: Sequence[int]) -> Iterator[tuple[slice, .
 
 
 def _domain(length: int, margin: int, multiple: int) -> slice:
-    start = -_ceil(margin, multiple)
-    return slice(start, start + _ceil(length - 2 * start, multiple))
+    start = -rounded_up(margin, multiple)
+    return slice(start, start + rounded_up(length - 2 * start, multiple))
 
 
-def _ceil(value: int, multiple: int) -> int:
+def rounded_up(value: int, multiple: int) -> int:
+    """Return the smallest multiple that is not below a value."""
     return -(-value // multiple) * multiple
 
 
 def _grown(window: slice, domain: slice, halo: int, multiple: int, wraps: bool) -> slice:
     length = domain.stop - domain.start
     start = domain.start + (window.start - halo - domain.start) // multiple * multiple
-    stop = domain.start + _ceil(window.stop + halo - domain.start, multiple)
+    stop = domain.start + rounded_up(window.stop + halo - domain.start, multiple)
     if not wraps:
         return slice(max(start, domain.start), min(stop, domain.stop))
     return slice(start, stop) if stop - start < length else domain

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..geometry import rounded_up
+
 SIDE = 64  # pixels at least, of the image that multiplications are counted on
 Layer = nn.Conv2d | nn.ConvTranspose2d | nn.Linear
 
@@ -40,7 +42,7 @@ def multiplications(network: nn.Module) -> float:
 
     hooks = [layer.register_forward_hook(count) for layer in network.modules() if isinstance(layer, Layer)]
     try:
-        side = _multiple(SIDE, _of(network, "multiple_of"))
+        side = rounded_up(SIDE, _of(network, "multiple_of"))
         weight = next(network.parameters())
         with torch.no_grad():
             network(weight.new_zeros(1, _of(network, "colors"), side, side), weight.new_ones(1, 1, 1, 1))
@@ -66,7 +68,7 @@ def measured_reach(network: nn.Module) -> int:
     """
     positive = _positive(network)
     multiple, colors = _of(network, "multiple_of"), _of(network, "colors")
-    middle = _multiple(_of(network, "reach") + 2 * multiple, multiple)
+    middle = rounded_up(_of(network, "reach") + 2 * multiple, multiple)
     side = 2 * middle + multiple
     images = torch.ones(multiple, colors, side, side, dtype=torch.float64, requires_grad=True)
     restored = positive(images, images.new_ones(1, 1, 1, 1))
@@ -93,10 +95,6 @@ def _products(layer: Layer, entering: Tensor, leaving: Tensor) -> int:
     """Return how many multiplications a layer took."""
     spread = entering if isinstance(layer, nn.ConvTranspose2d) else leaving
     return spread.numel() * layer.weight[0].numel()
-
-
-def _multiple(least: int, multiple: int) -> int:
-    return -(-least // multiple) * multiple
 
 
 def _of(network: nn.Module, name: str) -> int:

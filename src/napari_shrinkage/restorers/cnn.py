@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 import annotated_types as at
 import numpy as np
 
-from ..color import OPPONENT
-from ..geometry import Border, Geometry
+from ..color import OPPONENT, to_rgb
+from ..geometry import Border, Geometry, rounded_up
 from ..methods import ADVANCED, HIDDEN, Suggestions, method
 from ..nn.inference import denoised, fastest_precision, tile_pixels
 from ..nn.models import OWN, Card, card_of, has_own, weight_file
@@ -31,7 +31,7 @@ PERCENTILES = (0.1, 99.9)  # of an image, that become 0 and 1
 MARGIN = 8  # pixels that the image goes on beyond its border; then the network sees zeros, as in training
 SIGMA_MAX = 75 / 255  # that a network of unknown training is told at most
 GREY_LEVELS = 255
-SEEN = 3  # side of the means by which correlated noise is told; of 2 to 8, 3 is best (docs, "Networks")
+SEEN = 3  # side of the means by which correlated noise is told; of 2 to 8 the safest (docs, "Networks")
 LEAST_SPAN = 3.0  # noise stds, of which noise alone spans 6: below it there are only a few pixels
 WEAK = 2 / 255  # of the range: below it our networks do no better than shrinkage, or worse than nothing
 FAR = 2.0  # times white noise: from there on shrinkage, which knows the whole spectrum, does better
@@ -142,7 +142,7 @@ class Cnn(Restorer):
     def geometry(self) -> Geometry:
         """Return a narrow margin, and the network's reach as the halo."""
         card = self.card
-        margin, halo = (-(-n // card.multiple_of) * card.multiple_of for n in (MARGIN, card.reach))
+        margin, halo = (rounded_up(n, card.multiple_of) for n in (MARGIN, card.reach))
         return Geometry(self.border, (margin,) * 2, (card.multiple_of,) * 2, (halo,) * 2, wraps=False)
 
     def doubt(self, noise: NoiseModel, color: bool) -> str:
@@ -262,7 +262,7 @@ def _ranges(values: Float) -> tuple[Range, ...]:
 
 def _rgb_range(values: Float) -> tuple[Range, ...]:
     """Return the range that three colours share, of opponent fields (B, 3, *spatial)."""
-    return (_range(np.einsum("ji,bj...->bi...", OPPONENT, values)),)
+    return (_range(to_rgb(np.moveaxis(values, 1, 0))),)
 
 
 def _range(values: Float) -> Range:
