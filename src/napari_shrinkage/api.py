@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -18,7 +19,6 @@ from .engine import drain, resolve, restored
 from .estimators import FromImage, NoiseEstimator, estimated_noise
 from .estimators.from_image import MODELS, Kind
 from .fitting import fitting
-from .fitting.fit import ITERATIONS
 from .losses import Loss, chosen_loss
 from .noise import Gaussian, NoiseMap, NoiseModel
 from .recipe import Plan, Recipe
@@ -192,18 +192,19 @@ def fit(
     target: Any = None,
     noise: NoiseModel | float | None = None,
     axes: str | None = None,
-    iterations: int = ITERATIONS,
+    iterations: int | None = None,
     device: str = "auto",
+    save_as: str | Path | None = None,
 ) -> Restorer:
-    """Fit the thresholds or weights of a method to an image, with a clean target or without one.
+    """Fit a method's thresholds or weights, or fine-tune its network, with a clean target or without one.
 
     Parameters
     ----------
     image : array_like, dask array or napari Image layer
         The noisy image; all its planes take part.
     method : str or Restorer
-        A `Shrinkage`, whose thresholds are fitted, or a `Let`, whose weights are; "wavelet" and "let" name
-        them. A `Ratio`, `RatioPerLevel` or `Profile` keeps its kind; every other threshold becomes one for
+        A `Shrinkage`, whose thresholds are fitted, a `Let`, whose weights are, or a `Cnn`, whose network is
+        fine-tuned; "wavelet", "let" and "unet" name them. A `Ratio`, `RatioPerLevel` or `Profile` keeps its kind; every other threshold becomes one for
         each band and channel. A smooth hard rule (`TanhHard`) gets steeper on the way and ends as `Hard`.
     loss : str or Loss, optional
         "sure", "poisson-gaussian-sure", "noise2self", "supervised", "noise2noise", or a value of `losses`.
@@ -213,16 +214,21 @@ def fit(
         for a `CalibratedCamera`, as the image.
     noise, axes
         As for `restore`.
-    iterations : int
-        Steps of a descent; closed forms need none.
+    iterations : int, optional
+        Steps of a descent, or of a network's learning; None takes 32, or 300. Closed forms need none.
     device : str
         Where a descent runs.
+    save_as : str or Path, optional
+        The weight file of a fine-tuned network, .safetensors; None makes a new one in the user's folder of
+        models.
 
     Returns
     -------
-    Shrinkage or Let
+    Shrinkage, Let or Cnn
         With its fitted numbers, in multiples of the noise: `restore(other, fitted)` applies them to any image
-        of the same kind, and a `TransferWarning` says when its noise is another.
+        of the same kind, and a `TransferWarning` says when its noise is another. A network lies in a file of
+        its own; where learning did not make it surely better, a `TuningWarning` says so and the method comes
+        back as it was.
 
     Raises
     ------
@@ -254,7 +260,8 @@ def fit(
     stack = stack_of(image, axes)
     aim = None if target is None else stack_of(target, stack.axes)
     chosen = chosen_loss(loss, aim is not None)
-    return drain(fitting(step, stack, chosen, aim, iterations, device)).restorer
+    path = None if save_as is None else Path(save_as)
+    return drain(fitting(step, stack, chosen, aim, iterations, device, path)).restorer
 
 
 def trust_report(

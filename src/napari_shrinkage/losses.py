@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 import annotated_types as at
 import numpy as np
+from scipy.ndimage import maximum_filter, uniform_filter
 
 from .color import OPPONENT
 from .methods import ADVANCED, Method, members, method
@@ -31,6 +32,11 @@ Restore = Callable[["Tensor"], "Tensor"]
 Objective = Callable[[Restore], "Tensor"]
 
 ALPHA = 0.05  # of a probe's variance in the noise's; weaker ones show too few coefficients near a threshold
+SEEDS = 2**31  # there are
+FIELDS_APART = 1009  # seeds, of two draws: each field of a batch takes the next one
+GRIDS_APART = 10007  # of two draws: a prime, so that all grids have their turn
+SHARED = 0.1  # of a pixel's noise: from there on it tells of a neighbour's
+TINY = 1e-6
 STREAM = 0xF17  # of chance, so that no probe repeats noise that was simulated from the same seed
 
 
@@ -91,6 +97,10 @@ class Loss(Method):
 
         Probes and masks are drawn here, once, so that the loss does not flicker while it is made small.
         """
+
+    def redrawn(self, number: int) -> Loss:
+        """Return the loss with the probes or masks of another draw: what a network sees in step `number`."""
+        return self
 
     def best_threshold(self, noisy: Array, target: Array | None) -> float:
         """Return the soft threshold of least loss for the coefficients of a band, in units of their noise."""
@@ -204,7 +214,7 @@ class Sure(Loss):
     """
 
     smooth: bool = True
-    seed: Annotated[int, at.Ge(0), at.Le(2**31 - 1), ADVANCED] = 0
+    seed: Annotated[int, at.Ge(0), at.Lt(SEEDS), ADVANCED] = 0
 
     has_curve: ClassVar[bool] = True
     separable: ClassVar[bool] = True
@@ -219,6 +229,10 @@ class Sure(Loss):
         step = math.sqrt(ALPHA) * probe
         inputs = (example.noisy + step, example.noisy - step)
         return _coupled(inputs, example.noisy, probe, example.noisy.new_ones(()), lambda z: z)
+
+    def redrawn(self, number: int) -> Sure:
+        """Return the loss with another probe."""
+        return self.replace(seed=(self.seed + number) % SEEDS)
 
     def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
         """Return Stein's estimate in closed form."""
@@ -253,7 +267,7 @@ class PoissonGaussianSure(Loss):
        doi:10.1109/TIP.2014.2300821.
     """
 
-    seed: Annotated[int, at.Ge(0), at.Le(2**31 - 1), ADVANCED] = 0
+    seed: Annotated[int, at.Ge(0), at.Lt(SEEDS), ADVANCED] = 0
 
     has_curve: ClassVar[bool] = True
 
@@ -273,6 +287,10 @@ class PoissonGaussianSure(Loss):
         back = to_counts(example)
         return _coupled((inputs[0], inputs[1]), new(example.counts), new(probe), new(std), back)
 
+    def redrawn(self, number: int) -> PoissonGaussianSure:
+        """Return the loss with other probes."""
+        return self.replace(seed=(self.seed + number * FIELDS_APART) % SEEDS)
+
     def curve(self, noisy: Array, target: Array | None) -> RiskCurve:
         """Return Stein's estimate in units of the noise, to begin with."""
         return soft_stein_risk(noisy)
@@ -288,46 +306,82 @@ class Noise2Self(Loss):
         One pixel in `step` along each axis is hidden at a time.
     phases : int
         How many such grids take part.
+    first : int
+        Number of the first grid.
 
     Notes
     -----
-    *Valid* where neighbouring pixels do not share their noise. A hidden pixel is shown as the mean of its
-    neighbours, which is smooth already, so the loss hardly tells thresholds that are too small from good
-    ones. It mends large ones; where the noise is weak it may end far below the best: at a std of 10 with the
-    Haar wavelet the error of photographs came out up to half above that of `Bayes`, where it began. Where the
-    noise is known, SURE is better.
+    Where neighbouring pixels share their noise, those that share it with a hidden pixel are hidden with it
+    (and the grid is as much wider): *valid* as far as the autocorrelation of the noise is known. A hidden
+    pixel is shown as the mean of the nearest that are not, which is smooth already, so the loss hardly tells
+    thresholds that are too small from good ones. It mends large ones; where the noise is weak it may end far
+    below the best: at a std of 10 with the Haar wavelet the error of photographs came out up to half above
+    that of `Bayes`, where it began. Where the noise is known, SURE is better.
 
     References
     ----------
-    Batson, Royer, "Noise2Self: blind denoising by self-supervision", ICML 2019, arXiv:1901.11365.
+    Batson, Royer, "Noise2Self: blind denoising by self-supervision", ICML 2019, arXiv:1901.11365. Wider
+    blind spots: Broaddus, Krull, Weigert, Schmidt, Myers, "Removing structured noise with self-supervised
+    blind-spot networks", ISBI 2020, doi:10.1109/ISBI45749.2020.9098336.
     """
 
     step: Annotated[int, at.Ge(2), at.Le(16), at.Unit("pixels"), ADVANCED] = 4
     phases: Annotated[int, at.Ge(1), at.Le(64), ADVANCED] = 4
+    first: Annotated[int, at.Ge(0), at.Lt(SEEDS), ADVANCED] = 0
 
     def objective(self, example: Example) -> Objective:
         """Return the mean squared error of predicting hidden pixels, less 1 for their own noise."""
-        if any(correlation is not None for correlation in example.correlations):
-            raise ValueError(
-                "Noise2Self needs noise that is independent between pixels, and this noise is correlated. "
-                "Use Sure, or Noise2Noise with a second image."
-            )
-        noisy, ndim = example.noisy, len(example.shape)
-        around = noisy.new_tensor(neighbour_mean(noisy.cpu().numpy(), ndim))
-        places = np.unique(np.linspace(0, self.step**ndim, self.phases, endpoint=False).astype(int))
-        grids = [np.unravel_index(place, (self.step,) * ndim) for place in places]
-        grids = [grid for grid in grids if np.all(np.less(grid, example.shape))]  # others hide no pixel
-        hidden: list[Any] = [(..., *(slice(int(start), None, self.step) for start in grid)) for grid in grids]
+        noisy, spots = example.noisy, _spots(self, example)
 
         def risk(restore: Restore) -> Tensor:
             errors = []
-            for part in hidden:
-                shown = noisy.clone()
-                shown[part] = around[part]
-                errors.append((restore(shown)[part] - noisy[part]).square().mean())
+            for shown, hidden in spots:
+                errors.append((restore(shown)[hidden] - noisy[hidden]).square().mean())
             return sum(errors[1:], errors[0]) / len(errors) - 1
 
         return risk
+
+    def redrawn(self, number: int) -> Noise2Self:
+        """Return the loss with one grid, another for each number."""
+        return self.replace(phases=1, first=number * GRIDS_APART % SEEDS)
+
+
+def _spots(loss: Noise2Self, example: Example) -> list[tuple[Tensor, Any]]:
+    """Return for each grid the image with its pixels hidden, and which pixels count."""
+    noisy, ndim = example.noisy, len(example.shape)
+    reach = max(_shared_reach(one) for one in example.correlations)
+    step = max(loss.step, 2 * reach + 2)
+    places = np.linspace(loss.first, loss.first + step**ndim, loss.phases, endpoint=False).astype(int)
+    grids = [np.unravel_index(place, (step,) * ndim) for place in np.unique(places % step**ndim)]
+    spots: list[tuple[Tensor, Any]] = []
+    for grid in grids:
+        if np.all(np.less(grid, example.shape)):  # others hide no pixel
+            hidden = (..., *(slice(int(start), None, step) for start in grid))
+            spots.append((_with_spots(noisy, hidden, reach), hidden))
+    return spots
+
+
+def _shared_reach(correlation: Autocorrelation | None) -> int:
+    """Return the largest lag along any axis at which pixels share more of their noise than `SHARED`."""
+    if correlation is None:
+        return 0
+    lags = np.argwhere(np.abs(correlation.array) > SHARED) - np.array(correlation.array.shape) // 2
+    return int(np.abs(lags).max())
+
+
+def _with_spots(noisy: Tensor, hidden: Any, reach: int) -> Tensor:
+    """Return fields in which hidden pixels, and those within reach of them, are the mean of those around."""
+    shown, values = noisy.clone(), noisy.cpu().numpy()
+    spatial = tuple(range(2, noisy.ndim))
+    if reach == 0:
+        shown[hidden] = noisy.new_tensor(neighbour_mean(values, len(spatial)))[hidden]
+        return shown
+    centres = np.zeros(values.shape[2:], bool)
+    centres[hidden] = True
+    seen = ~maximum_filter(centres, 2 * reach + 1)
+    weight = uniform_filter(seen.astype(np.float32), 2 * reach + 3)
+    around = uniform_filter(values * seen, 2 * reach + 3, axes=spatial) / np.maximum(weight, TINY)
+    return noisy.new_tensor(np.where(seen, values, around))
 
 
 def chosen_loss(loss: str | Method | None, has_target: bool) -> Loss:

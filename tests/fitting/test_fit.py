@@ -214,9 +214,6 @@ def test_what_cannot_be_fitted_says_what_can():
         ns.fit(NOISY, STATIONARY, noise=SIGMA, iterations=0)
     with pytest.raises(ValueError, match="no noise"):
         ns.fit(NOISY, DECIMATED, noise=0.0)
-    correlated = ns.Gaussian(SIGMA, autocorrelation=ns.Autocorrelation.from_kernel(np.ones((2, 2))))
-    with pytest.raises(ValueError, match="independent between pixels"):
-        ns.fit(NOISY, DECIMATED, "noise2self", noise=correlated)
 
 
 def test_a_loss_is_known_by_its_name():

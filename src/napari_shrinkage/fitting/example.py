@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,10 @@ from ..transforms.base import extended
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+Application = Callable[
+    [Any, "Tensor", Any], "Tensor"
+]  # of a restorer, on extended fields, with a correlation
 
 
 def example_of(
@@ -79,8 +84,8 @@ def means_to_noise_units(field: Float, noise: NoiseModel, color: bool) -> Float:
     return to_opponent(z) / opponent_stds(noise, z.ndim) if color else z
 
 
-def restoring(restorer: Restorer, example: Example) -> Restore:
-    """Return a restorer as a function of fields (B, C, *spatial) in units of the noise."""
+def restoring(restorer: Restorer, example: Example, apply: Application = Restorer.apply) -> Restore:
+    """Return a restorer, applied in this way, as a function of fields (B, C, *spatial) in noise units."""
     import torch
 
     geometry, correlations = restorer.geometry(), example.correlations
@@ -88,10 +93,10 @@ def restoring(restorer: Restorer, example: Example) -> Restore:
     def restored(z: Tensor) -> Tensor:
         whole = extended(z, geometry)
         if len(correlations) == 1:
-            result = restorer.apply(whole, correlations[0])
+            result = apply(restorer, whole, correlations[0])
         else:
             each = enumerate(correlations)
-            result = torch.cat([restorer.channel(i).apply(whole[:, i : i + 1], one) for i, one in each], 1)
+            result = torch.cat([apply(restorer.channel(i), whole[:, i : i + 1], one) for i, one in each], 1)
         cropped: Tensor = geometry.cropped(result, tuple(z.shape[2:]))
         return cropped
 

@@ -8,14 +8,15 @@ gradient; linear weights have a closed form.
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
+from pathlib import Path
 
 from ..devices import chosen_device
 from ..engine import resolve
 from ..losses import Example, Loss, Supervised
 from ..recipe import Step
-from ..restorers import Let, Restorer, Shrinkage
+from ..restorers import Cnn, Let, Restorer, Shrinkage
 from ..restorers.fitted import Fitted, typical_noise
 from ..rules import TanhHard
 from ..stack import Stack
@@ -24,9 +25,11 @@ from .exact import exact_thresholds, has_curves
 from .example import example_of, part_of
 from .parts import Parts
 from .progress import Fit, FitProgress, Work
+from .tuning import STEPS, Wish, tuning
 
 ITERATIONS = 32
 FAR, NEAR = 0.3, 0.1  # rates of a descent: from anywhere, and from thresholds that suit each band alone
+FITTED = (Shrinkage, Let, Cnn)
 WEIGHT_PIXELS = 2**20  # per channel, on which linear weights are solved
 
 
@@ -35,25 +38,31 @@ def fitting(
     stack: Stack,
     loss: Loss,
     target: Stack | None = None,
-    iterations: int = ITERATIONS,
+    iterations: int | None = None,
     device: str = "auto",
+    path: Path | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Generator[FitProgress, None, Fit]:
-    """Fit a method's numbers, yielding them as they get better; closing the generator cancels.
+    """Fit a method's numbers or its network, yielding them as they get better; closing the generator cancels.
 
     Parameters
     ----------
     step : Step
-        A `Shrinkage` or a `Let`, and the noise; None estimates it.
+        A `Shrinkage`, a `Let` or a `Cnn`, and the noise; None estimates it.
     stack : Stack
         The noisy image; all its planes take part.
     loss : Loss
         What to make small.
     target : Stack, optional
         On the same grid; the loss says what it must be.
-    iterations : int
-        Steps of a descent. A solution in closed form takes one for each channel.
+    iterations : int, optional
+        Steps of a descent; None takes as many as usual. A solution in closed form takes one for each channel.
     device : str
         Where a descent runs.
+    path : Path, optional
+        The weight file of a network; None is a new one in the user's folder of models.
+    stopped : callable
+        Asked before every step of a network: True ends the work, and the best so far is kept.
 
     Yields
     ------
@@ -70,8 +79,19 @@ def fitting(
     TypeError, ValueError
         If the method has nothing to fit, or the target does not suit the image or the loss.
     """
-    _check(step.restorer, loss, iterations)
+    count = ITERATIONS if iterations is None else iterations
+    _check(step.restorer, loss, count)
     _check_target(stack, loss, target)
+    if isinstance(step.restorer, Cnn):
+        wish = Wish(loss, iterations or STEPS, path, stopped)
+        return (yield from tuning(step, stack, wish, target, device))
+    return (yield from _numbers(step, stack, loss, target, count, device))
+
+
+def _numbers(
+    step: Step, stack: Stack, loss: Loss, target: Stack | None, iterations: int, device: str
+) -> Generator[FitProgress, None, Fit]:
+    """Fit thresholds or linear weights."""
     yield FitProgress(0, 1, "deciding from the data")
     fresh = replace(step, restorer=step.restorer.replace(fitted=None))  # an earlier fit is no cause to warn
     plan = resolve(fresh, stack, "cpu")
@@ -149,10 +169,10 @@ def _watched(work: Work, risks: list[float]) -> Work:
 def _check(restorer: Restorer, loss: Loss, iterations: int) -> None:
     if iterations < 1 or iterations % 1:
         raise ValueError(f"iterations={iterations}: expected a whole number of at least 1.")
-    if not isinstance(restorer, Shrinkage | Let):
+    if not isinstance(restorer, FITTED):
         raise TypeError(
             f"{type(restorer).__name__} has no numbers to fit; give a Shrinkage, whose thresholds are "
-            "fitted, or a Let, whose weights are."
+            "fitted, a Let, whose weights are, or a Cnn, whose network is fine-tuned."
         )
     if isinstance(restorer, Let) and not loss.separable:
         raise ValueError(

@@ -47,13 +47,13 @@ class Parts:
         """Return at most `MOST` parts of about `PIXELS` values each, each with windows from everywhere."""
         count = min(round(example.noisy.numel() / PIXELS), MOST)
         if count <= 2:
-            whole = _cut(example, [(slice(None),)], device)
+            whole = cut(example, [(slice(None),)], device)
             return cls((whole,), (loss.objective(whole),))
         windows = _windows(example, count * PIXELS)
         values = example.noisy[windows[0]].numel() * len(windows)
         count = max(min(count, round(values / PIXELS)), 1)
         order = np.random.default_rng(STREAM).permutation(len(windows))
-        parts = [_cut(example, [windows[i] for i in order[first::count]], device) for first in range(count)]
+        parts = [cut(example, [windows[i] for i in order[first::count]], device) for first in range(count)]
         return cls(tuple(parts), tuple(loss.objective(part) for part in parts))
 
     def risk(self, restorer: Restorer) -> float:
@@ -78,7 +78,7 @@ def _windows(example: Example, values: int) -> list[tuple[slice, ...]]:
     return found[:: max(len(found) // most, 1)]
 
 
-def _cut(example: Example, windows: Sequence[tuple[slice, ...]], device: str) -> Example:
+def cut(example: Example, windows: Sequence[tuple[slice, ...]], device: str) -> Example:
     """Return windows as a batch, on a device."""
     import torch
 

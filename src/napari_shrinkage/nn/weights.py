@@ -7,6 +7,7 @@ the whole file is its identity, which a record keeps.
 from __future__ import annotations
 
 import hashlib
+import os
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,17 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 FOLDER = Path(__file__).parent / "weights"
+FOLDER_VARIABLE = "NAPARI_SHRINKAGE_MODELS"
 SHOWN = 12  # digits of a checksum in a message
+
+
+def model_folder() -> Path:
+    """Return where the user's own weight files are: the user's data, or what NAPARI_SHRINKAGE_MODELS says."""
+    if given := os.environ.get(FOLDER_VARIABLE):
+        return Path(given)
+    from platformdirs import user_data_path
+
+    return user_data_path("napari-shrinkage") / "models"
 
 
 def weight_path(name: str) -> Path:

@@ -8,6 +8,7 @@ that range; of correlated noise, that of white noise which is as strong over a f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import annotated_types as at
@@ -20,6 +21,7 @@ from ..nn.inference import denoised, fastest_precision, tile_pixels
 from ..nn.models import OWN, Card, card_of, has_own, weight_file
 from ..stack import Float
 from .base import Apply, Restorer
+from .fitted import Fitted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -37,6 +39,7 @@ WEAK = 2 / 255  # of the range: below it our networks do no better than shrinkag
 FAR = 2.0  # times white noise: from there on shrinkage, which knows the whole spectrum, does better
 
 Range = tuple[float, float]
+Network = Callable[["Tensor", "Tensor"], "Tensor"]  # from images and a noise std, both on the range 0 to 1
 
 
 @method("cnn", title="CNN")
@@ -65,6 +68,8 @@ class Cnn(Restorer):
     ranges : tuple of (float, float)
         For each channel, or for three colours together, what becomes 0 and 1, in units of the noise; None
         takes percentiles 0.1 and 99.9.
+    fitted : Fitted
+        What the weights were fine-tuned to, if they were.
 
     Notes
     -----
@@ -100,6 +105,7 @@ class Cnn(Restorer):
     weights: Annotated[str | None, HIDDEN] = None
     checksum: Annotated[str | None, HIDDEN] = None
     ranges: Annotated[tuple[Range, ...] | None, HIDDEN] = None
+    fitted: Annotated[Fitted | None, HIDDEN] = None
 
     takes_levels: ClassVar[bool] = True
 
@@ -168,7 +174,11 @@ class Cnn(Restorer):
 
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Restore extended fields (B, C, *domain) in the plan's precision; differentiable."""
-        return self._restored(z, z.new_tensor(_told(correlation)), str(z.device))
+        return self._restored(z, z.new_tensor(_told(correlation)), self._network(str(z.device)))
+
+    def apply_by(self, network: Network, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
+        """Restore extended fields by another network than that of the weight file, one that still learns."""
+        return self._restored(z, z.new_tensor(_told(correlation)), network)
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return the function that restores one extended field (C, *domain) in the plan's precision."""
@@ -204,9 +214,15 @@ class Cnn(Restorer):
 
             with torch.inference_mode():
                 fields = torch.from_numpy(z)[None]
-                return self._restored(fields, torch.as_tensor(told, dtype=fields.dtype), device)[0].numpy()
+                return self._restored(fields, torch.as_tensor(told, dtype=fields.dtype), network)[0].numpy()
 
+        network = self._network(device)
         return restored
+
+    def _network(self, device: str) -> Network:
+        """Return the network of the weight file on a device, in the plan's precision."""
+        precision = self.precision or "float32"
+        return lambda images, sigma: denoised(*self._file, images, sigma, device, precision)
 
     def _card_for(self, sample: Sample) -> Card:
         """Return the card of the weights for an image: those for colour where colours share white noise."""
@@ -225,12 +241,11 @@ class Cnn(Restorer):
                 f"{sample.channels}. Use ranges=None, which takes them from the image."
             )
 
-    def _restored(self, z: Tensor, told: Tensor, device: str) -> Tensor:
+    def _restored(self, z: Tensor, told: Tensor, network: Network) -> Tensor:
         """Restore fields (B, C, *domain) by a network that is told the noise's std, one or (*domain)."""
-        images, precision = self._images(z), self.precision or "float32"
+        images = self._images(z)
         low, scale = self._map(images, told)
-        seen, sigma = (images - low) / scale, self.strength * told / scale
-        restored = denoised(*self._file, seen, sigma, device, precision) * scale + low
+        restored = network((images - low) / scale, self.strength * told / scale) * scale + low
         return self._fields(restored, z).lerp(z, self.blend)
 
     def _map(self, images: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:

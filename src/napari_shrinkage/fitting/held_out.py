@@ -1,0 +1,207 @@
+"""Which part of an example a network learns from, and which part judges it.
+
+Convention: what judges is never learned from. Of a few images it is a band across the middle of each, of more
+every fifth image.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..losses import Example, Loss, Objective, PoissonGaussianSure, Restore, Sure
+from ..noise import Gaussian
+from .parts import cut
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+SHARE = 5  # one in so many is held out
+LEAST = 80  # pixels of the longer axis, of which a band can be held out
+CELL = 96  # side of the windows that are judged, each by itself
+CERTAIN = 2.0  # standard errors
+
+Window = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a network's error on the held-out part is, before and after it learned.
+
+    Parameters
+    ----------
+    before, after : float
+        Mean loss, in units of the noise: 1 is what the noisy image has.
+    uncertainty : float
+        Standard error of their difference, from its scatter over the windows.
+    """
+
+    before: float
+    after: float
+    uncertainty: float
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the loss fell by more than chance explains."""
+        return self.before - self.after > CERTAIN * self.uncertainty
+
+    @property
+    def gain(self) -> float:
+        """How many dB the error fell; nan where an estimate of it is not above zero."""
+        return 10 * math.log10(self.before / self.after) if min(self.before, self.after) > 0 else math.nan
+
+    @property
+    def sentence(self) -> str:
+        """Which network is better, and how sure that is."""
+        measured = f"{self.before:.4g} before, {self.after:.4g} after, difference ± {self.uncertainty:.2g}"
+        if not self.is_better:
+            return f"Not surely better on the part held out (error over the noise's: {measured})."
+        by = f" by {self.gain:.2f} dB" if math.isfinite(self.gain) else ""
+        return f"Better{by} on the part held out (error over the noise's: {measured})."
+
+
+@dataclass(frozen=True, eq=False)
+class Referee:
+    """The held-out windows, each with its loss.
+
+    Parameters
+    ----------
+    examples : tuple of Example
+        One window each.
+    objectives : tuple of callable
+        The loss of each.
+    """
+
+    examples: tuple[Example, ...]
+    objectives: tuple[Objective, ...]
+
+    @classmethod
+    def of(cls, example: Example, windows: Sequence[Window], loss: Loss, device: str) -> Referee:
+        """Return the referee of some windows (batch, channels, *spatial) of an example."""
+        cells = [cell for window in windows for cell in _cells(example, window)]
+        judge = judging(loss, example)
+        parts = tuple(cut(example, [cell], device) for cell in cells)
+        return cls(parts, tuple(judge.redrawn(n).objective(part) for n, part in enumerate(parts)))
+
+    def losses(self, restoring: Callable[[Example], Restore]) -> tuple[float, ...]:
+        """Return the loss of each window."""
+        import torch
+
+        with torch.no_grad():
+            pairs = zip(self.objectives, self.examples, strict=True)
+            return tuple(float(loss(restoring(part))) for loss, part in pairs)
+
+
+def verdict(before: Sequence[float], after: Sequence[float]) -> Verdict:
+    """Return what the losses of the same windows before and after say."""
+    difference = np.subtract(after, before)
+    count = difference.size
+    spread = float(difference.std(ddof=1)) / math.sqrt(count) if count > 1 else math.inf
+    return Verdict(float(np.mean(before)), float(np.mean(after)), spread)
+
+
+def judging(loss: Loss, example: Example) -> Loss:
+    """Return the loss that judges: the fit's own where it has a target, else an unbiased estimate."""
+    if loss.needs_target or isinstance(loss, Sure | PoissonGaussianSure):
+        return loss
+    return Sure() if isinstance(example.noise, Gaussian) else PoissonGaussianSure()
+
+
+def split(example: Example) -> tuple[list[Window], list[Window]]:
+    """Return the windows to learn from, and those held out.
+
+    Raises
+    ------
+    ValueError
+        If there are few images, and too small ones to hold out a part of each.
+    """
+    fields, everything = len(example.noisy), slice(None)
+    whole = tuple(slice(0, n) for n in example.shape)
+    if fields >= SHARE:
+        chosen = range(SHARE // 2, fields, SHARE)
+        learned, held_out = ([i for i in range(fields) if (i in chosen) == held] for held in (False, True))
+        return (
+            [(slice(i, i + 1), everything, *whole) for i in learned],
+            [(slice(i, i + 1), everything, *whole) for i in held_out],
+        )
+    axis = int(np.argmax(example.shape))
+    length = example.shape[axis]
+    if length < LEAST:
+        raise ValueError(
+            f"the image has {' x '.join(map(str, example.shape))} pixels, and a fifth of it must be held out "
+            f"to judge the network; give at least {LEAST} pixels along an axis, or {SHARE} images."
+        )
+    first, last = (round(length * part / SHARE) for part in (2, 3))
+
+    def band(start: int, stop: int) -> list[Window]:
+        part = list(whole)
+        part[axis] = slice(start, stop)
+        return [(slice(i, i + 1), everything, *part) for i in range(fields)]
+
+    return band(0, first) + band(last, length), band(first, last)
+
+
+def drawn_batch(
+    example: Example, windows: Sequence[Window], count: int, side: int, rng: np.random.Generator, device: str
+) -> Example:
+    """Return crops from anywhere in some windows as a batch, mirrored by chance.
+
+    Windows take part by their size. Mirrored noise has the same autocorrelation; noise turned by 90 degrees
+    need not.
+    """
+    import torch
+
+    sizes = [[part.stop - part.start for part in window[2:]] for window in windows]
+    sides = [min(side, *axis) for axis in zip(*sizes, strict=True)]
+    room = np.array([math.prod(n - s + 1 for n, s in zip(each, sides, strict=True)) for each in sizes])
+    crops = []
+    for index in rng.choice(len(windows), count, p=room / room.sum()):
+        window = windows[index]
+        corner = [
+            part.start + int(rng.integers(n - s + 1))
+            for part, n, s in zip(window[2:], sizes[index], sides, strict=True)
+        ]
+        crop = cut(
+            example, [(*window[:2], *(slice(a, a + s) for a, s in zip(corner, sides, strict=True)))], device
+        )
+        crops.append(_mirrored(crop, [axis for axis in range(2, crop.noisy.ndim) if rng.integers(2)]))
+
+    def batch(parts: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(parts))
+
+    first = crops[0]
+    return replace(
+        first,
+        noisy=batch([crop.noisy for crop in crops]),
+        target=None
+        if first.target is None
+        else batch([crop.target for crop in crops if crop.target is not None]),
+        counts=np.concatenate([crop.counts for crop in crops]),
+    )
+
+
+def _mirrored(crop: Example, axes: list[int]) -> Example:
+    return replace(
+        crop,
+        noisy=crop.noisy.flip(axes),
+        target=None if crop.target is None else crop.target.flip(axes),
+        counts=np.ascontiguousarray(np.flip(crop.counts, tuple(axes))),
+    )
+
+
+def _cells(example: Example, window: Window) -> list[Window]:
+    """Return windows of about `CELL` pixels a side that tile a window; their sizes differ by one at most."""
+    shape = [part.stop - part.start for part in window[2:]]
+    counts = [max(round(n / CELL), 1) for n in shape]
+    edges = [
+        np.linspace(part.start, part.stop, n + 1).round().astype(int)
+        for part, n in zip(window[2:], counts, strict=True)
+    ]
+    return [
+        (*window[:2], *(slice(int(e[i]), int(e[i + 1])) for e, i in zip(edges, place, strict=True)))
+        for place in np.ndindex(*counts)
+    ]

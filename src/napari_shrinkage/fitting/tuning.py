@@ -1,0 +1,304 @@
+"""Fine-tuning: a network that was trained elsewhere goes on learning on the user's own images.
+
+Convention: a part of the image is held out. It says when the network was at its best, and whether that is
+surely better than before; if not, the method stays as it was, and a warning says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ..engine import digest, resolve
+from ..losses import Example, Loss, Restore, Supervised
+from ..methods import to_record
+from ..nn.inference import fastest_precision
+from ..nn.models import network_of
+from ..nn.tuned import check_tunable, live_file, new_file, write_tuned
+from ..noise import NoiseWarning
+from ..recipe import Plan, Step
+from ..restorers import Cnn
+from ..restorers.fitted import Fitted, typical_noise
+from ..stack import Stack
+from .example import example_of, restoring
+from .held_out import Referee, Verdict, Window, drawn_batch, split, verdict
+from .progress import Fit, FitProgress
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+STEPS = 300
+RATE = 2e-4
+BATCH, SIDE = 8, 96  # crops of a step, and their side in pixels
+CHECKS = 10  # times that the held-out part is looked at
+WARM_UP = 10  # steps
+LONGEST = 1.0  # norm of the gradient
+STREAM = 0x7E4E  # of chance
+
+Stopped = Callable[[], bool]
+
+
+class TuningWarning(NoiseWarning):
+    """Fine-tuning found no network that is surely better."""
+
+
+@dataclass(frozen=True)
+class Tuning(Fit):
+    """A network after fine-tuning: the better one, and what the held-out part said.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        On the best network found on the way, against the one at the start.
+    best_step : int
+        The step at which it was found.
+    """
+
+    verdict: Verdict
+    best_step: int
+
+
+class Wish(NamedTuple):
+    """How a network shall learn: see `tuning`."""
+
+    loss: Loss
+    steps: int = STEPS
+    path: Path | None = None
+    stopped: Stopped = lambda: False
+    seed: int = 0
+
+
+def tuning(
+    step: Step, stack: Stack, wish: Wish, target: Stack | None = None, device: str = "auto"
+) -> Generator[FitProgress, None, Tuning]:
+    """Fine-tune the network of a `Cnn`, yielding it as it gets better; closing the generator cancels.
+
+    Parameters
+    ----------
+    step : Step
+        A `Cnn`, and the noise; None estimates it.
+    stack : Stack
+        The noisy image; all its planes take part.
+    wish : Wish
+        `loss`: what to make small. `steps` of Adam, each on 8 crops of 96 x 96 pixels. `path`: the weight
+        file to write, None for a new one in the user's folder of models. `stopped` is asked before every
+        step: True ends the work, and the best network so far is kept. `seed`: of crops and probes.
+    target : Stack, optional
+        On the same grid; the loss says what it must be.
+    device : str
+        Where.
+
+    Yields
+    ------
+    FitProgress
+        With the mean loss of the held-out part and the method so far, where that was measured.
+
+    Returns
+    -------
+    Tuning
+        With the fine-tuned method, or where it is not surely better that of the start.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the network cannot learn, the image is too small, or there is a file of that name.
+
+    Warns
+    -----
+    TuningWarning
+        If the method stays as it was.
+    """
+    _check_path(wish.path)
+    yield FitProgress(0, 1, "deciding from the data")
+    begin = step.restorer.replace(blend=0.0, fitted=None)
+    plan = resolve(Step(begin, step.noise), stack, device)
+    pupil = Pupil.of(plan)
+    everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(wish.loss, Supervised))
+    learned, held_out = split(everything)
+    referee = Referee.of(everything, held_out, wish.loss, plan.device)
+    yield FitProgress(0, wish.steps, "looking at the part held out")
+    course = Course(pupil, referee)
+    course.look(0)
+    course.check(wish.loss)
+    yield course.progress(wish.steps)
+    for number in _steps(pupil, everything, learned, wish):
+        if number == wish.steps or number % max(wish.steps // CHECKS, 1) == 0 or wish.stopped():
+            course.look(number)
+            yield course.progress(wish.steps)
+        else:
+            yield FitProgress(number, wish.steps, "learning")
+    return _finished(course, step, plan, stack, everything, wish)
+
+
+@dataclass(eq=False)
+class Pupil:
+    """A network while it learns.
+
+    Parameters
+    ----------
+    restorer : Cnn
+        The resolved method.
+    network : Module
+        A copy of its network.
+    device : str
+        Where it learns.
+    coarse : bool
+        Whether it convolves in bfloat16.
+    """
+
+    restorer: Cnn
+    network: nn.Module
+    device: str
+    coarse: bool
+
+    @classmethod
+    def of(cls, plan: Plan) -> Pupil:
+        """Return a network that may be changed, of a resolved method."""
+        import torch
+
+        restorer = plan.restorer
+        assert isinstance(restorer, Cnn)
+        network: Any = copy.deepcopy(network_of(restorer.card.name, restorer.card.checksum))
+        check_tunable(network, restorer.card)
+        packed = network.to(plan.device, memory_format=torch.channels_last).requires_grad_(True)
+        coarse = fastest_precision(plan.device, residual=True) == "bfloat16"
+        return cls(restorer, packed, plan.device, coarse)
+
+    def restoring(self, example: Example) -> Restore:
+        """Return the network as a function of fields in units of the noise."""
+        return restoring(self.restorer, example, lambda one, z, lags: one.apply_by(self, z, lags))
+
+    def __call__(self, images: Tensor, sigma: Tensor) -> Tensor:
+        """Return restored images in float32."""
+        import torch
+
+        packed = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.coarse):
+            restored: Tensor = self.network(packed, sigma)
+        return restored.float()
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return a copy of the weights, float16 on the CPU."""
+        found = self.network.state_dict().items()
+        return {name: value.detach().half().cpu().contiguous() for name, value in found}
+
+
+@dataclass(eq=False)
+class Course:
+    """How a network did on the held-out part, and the best one so far.
+
+    Parameters
+    ----------
+    pupil : Pupil
+        The network.
+    referee : Referee
+        The held-out part.
+    """
+
+    pupil: Pupil
+    referee: Referee
+    looks: list[tuple[float, ...]] = field(default_factory=list)
+    step: int = 0
+    best: int = 0  # number of a look
+    best_step: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def risks(self) -> tuple[float, ...]:
+        """The mean loss at each look."""
+        return tuple(float(np.mean(losses)) for losses in self.looks)
+
+    @property
+    def verdict(self) -> Verdict:
+        """On the best network, against the first."""
+        return verdict(self.looks[0], self.looks[self.best])
+
+    def look(self, step: int) -> None:
+        """Measure the network after so many steps, and keep it if it is the best so far."""
+        self.step = step
+        self.looks.append(self.referee.losses(self.pupil.restoring))
+        if not self.weights or self.risks[-1] < self.risks[self.best]:
+            self.best, self.best_step, self.weights = len(self.looks) - 1, step, self.pupil.weights()
+
+    def check(self, loss: Loss) -> None:
+        """Raise an error if the loss has no value on the held-out part."""
+        if not math.isfinite(self.risks[0]):
+            raise ValueError(
+                f"{loss.title} has no value on this image ({self.risks[0]}). Check the noise: by its model "
+                "the pixels may have none."
+            )
+
+    def progress(self, steps: int) -> FitProgress:
+        """Return the progress, with a method that has the network as it is now."""
+        card = self.pupil.restorer.card
+        live = live_file(self.pupil.weights(), card)
+        restorer = self.pupil.restorer.replace(model=str(live), weights=None, checksum=None)
+        return FitProgress(self.step, steps, "learning", self.risks[-1], restorer)
+
+
+def _steps(pupil: Pupil, example: Example, windows: Sequence[Window], wish: Wish) -> Iterator[int]:
+    """Take the steps of Adam, the rate falling to zero, and yield the number of each."""
+    import torch
+
+    rng = np.random.default_rng([STREAM, wish.seed])
+    parameters = list(pupil.network.parameters())
+    optimizer = torch.optim.Adam(parameters, RATE, betas=(0.9, 0.99))
+    for number in range(1, wish.steps + 1):
+        if wish.stopped():
+            return
+        fall = (1 + math.cos(math.pi * number / wish.steps)) / 2
+        optimizer.param_groups[0]["lr"] = RATE * min(number / WARM_UP, 1) * fall
+        batch = drawn_batch(example, windows, BATCH, SIDE, rng, pupil.device)
+        objective = wish.loss.redrawn(number).objective(batch)
+        with torch.enable_grad():
+            risk = objective(pupil.restoring(batch))
+            optimizer.zero_grad()
+            risk.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(parameters, LONGEST)
+        optimizer.step()
+        yield number
+
+
+def _finished(
+    course: Course, step: Step, plan: Plan, stack: Stack, everything: Example, wish: Wish
+) -> Tuning:
+    """Return the better method, the network of a fine-tuned one in a file of its own."""
+    found = course.verdict
+    if not found.is_better:
+        warnings.warn(f"{found.sentence} The network stays as it was.", TuningWarning, stacklevel=3)
+        return Tuning(Step(step.restorer, plan.noise), course.risks, found, course.best_step)
+    source, card = digest(stack), course.pupil.restorer.card
+    facts = {
+        "tuned_on": source,
+        "tuned_noise": json.dumps(to_record(plan.noise)),
+        "tuned_by": f"{wish.loss.title}, {course.best_step} steps",
+        "tuned_error": f"{found.before:.5g} before, {found.after:.5g} after, ± {found.uncertainty:.2g}",
+    }
+    path = wish.path or new_file(card, source)
+    checksum = write_tuned(course.weights, card, path, facts)
+    note = Fitted(
+        loss=wish.loss.name,
+        noise_std=typical_noise(plan.noise, everything.counts),
+        before=found.before,
+        after=found.after,
+        pixels=everything.noisy[:, 0].numel(),
+    )
+    tuned = step.restorer.replace(model=str(path), weights=None, checksum=checksum, fitted=note)
+    return Tuning(Step(tuned, plan.noise), course.risks, found, course.best_step)
+
+
+def _check_path(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path}: expected the name of a weight file that ends in .safetensors.")
+    if path.exists():
+        raise ValueError(f"{path} exists, and a record may name it; choose another name for the weights.")
