@@ -88,6 +88,7 @@ _HOME = {
     "Cnn": "restorers",
     "LearnedDct": "restorers",
     "HotPixels": "restorers",
+    "GeneratorPrior": "restorers",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -24,8 +24,8 @@ from .recipe import Plan, Recipe, Record, Step
 from .restorers.base import Restorer
 from .restorers.fitted import TransferWarning, is_fitted, transfer_doubt
 from .sample import DeferredSample, drawn_fields
-from .stack import Stack
-from .tiles import drawn_in_noise_units, lazily_restored, mixes_color, restore_region
+from .stack import Float, Stack
+from .tiles import drawn_in_counts, drawn_in_noise_units, lazily_restored, mixes_color, restore_region
 from .windows import Region, checked_region, whole, windows, within
 
 DIGEST_BYTES = 2**28
@@ -89,18 +89,8 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
         raise ValueError(
             f"the image is empty (shape {stack.shape}); expected at least one pixel on every axis."
         )
-    ndim = step.restorer.spatial_ndim
     noise = (step.noise or estimated_noise(stack)).for_channels(stack.channels)
-    color = mixes_color(step.restorer, stack)
-
-    sample = DeferredSample(
-        lambda: drawn_in_noise_units(stack, noise, ndim, color, evenly=not step.restorer.takes_levels),
-        stack.field_shape(ndim),
-        stack.field_spacing(ndim),
-        noise.correlations(color),
-        color,
-    )
-    restorer = step.restorer.resolve(sample)
+    restorer = step.restorer.resolve(_sampled(step.restorer, noise, stack))
     place, reason = chosen_device(device, restorer.is_fused)
     restorer = restorer.for_device(place)
     for doubt in _doubts(restorer, noise, stack):
@@ -196,6 +186,27 @@ def digest(stack: Stack) -> str:
         return f"blake2b:{hasher.hexdigest()}"
     hasher.update(drawn_fields(stack, 2, DIGEST_BYTES // 64).data)
     return f"blake2b-sampled:{hasher.hexdigest()}"
+
+
+def _sampled(restorer: Restorer, noise: NoiseModel, stack: Stack) -> DeferredSample:
+    """Return what a restorer may look at: pixel values or fields in units of the noise, as its domain is."""
+    ndim, color = restorer.spatial_ndim, mixes_color(restorer, stack)
+    counts = restorer.domain == "counts"
+
+    def draw() -> Float:
+        if counts:
+            noise.check_shape(stack.field_shape(ndim))
+            return np.stack(list(drawn_in_counts(stack, noise, ndim)))
+        return drawn_in_noise_units(stack, noise, ndim, color, evenly=not restorer.takes_levels)
+
+    return DeferredSample(
+        draw,
+        stack.field_shape(ndim),
+        stack.field_spacing(ndim),
+        noise.correlations(color),
+        color,
+        noise if counts else None,
+    )
 
 
 def _planned(step: Step | Plan, recipe: Recipe | Plan, stack: Stack) -> Plan:

@@ -155,6 +155,11 @@ class Plan:
         return self.restorer.tile_pixels
 
     @property
+    def planes(self) -> int:
+        """Planes or volumes that are restored at a time."""
+        return self.restorer.planes
+
+    @property
     def keeps_brightness(self) -> bool:
         """Whether the local sums of light that stabilising loses are put back."""
         photons = self.noise.counts_light and self.restorer.domain == "noise"

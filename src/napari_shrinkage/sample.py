@@ -1,7 +1,7 @@
 """The part of the data that a plan is resolved from, in units of the noise.
 
 One convention: values are `noise.forward(x)`, so the noise has variance 1, and colour is already in the
-opponent space when the restorer works there.
+opponent space when the restorer works there. For the domain "counts" they are pixel values, with their noise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .stack import Float, Stack
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .noise import Autocorrelation
+    from .noise import Autocorrelation, NoiseModel
 
 MOST_BLOCKS = 16
 MOST_PIXELS = 2**24
@@ -43,6 +43,8 @@ class Sample:
         The noise's autocorrelation, one for all channels or one for each; None is white noise.
     color : bool
         Whether the channels are the opponent channels of a colour image.
+    noise : NoiseModel or None
+        The noise, where the values are those of pixels: for a restorer of the domain "counts".
     """
 
     values: Float
@@ -50,6 +52,7 @@ class Sample:
     spacing: tuple[float, ...]
     correlations: tuple[Autocorrelation | None, ...] = (None,)
     color: bool = False
+    noise: NoiseModel | None = None
 
     @property
     def correlation(self) -> Autocorrelation | None:
@@ -82,7 +85,12 @@ class Sample:
         windows = spread_windows(shape, side, per_block)
         cuts = [self.values[(block, slice(None), *window)] for block in chosen for window in windows]
         return Sample(
-            np.ascontiguousarray(np.stack(cuts)), self.shape, self.spacing, self.correlations, self.color
+            np.ascontiguousarray(np.stack(cuts)),
+            self.shape,
+            self.spacing,
+            self.correlations,
+            self.color,
+            self.noise,
         )
 
 
@@ -93,7 +101,7 @@ class DeferredSample(Sample):
     ----------
     draw : callable
         Returns the values, (B, C, *spatial).
-    shape, spacing, correlations, color
+    shape, spacing, correlations, color, noise
         As for `Sample`.
     """
 
@@ -104,8 +112,11 @@ class DeferredSample(Sample):
         spacing: tuple[float, ...],
         correlations: tuple[Autocorrelation | None, ...] = (None,),
         color: bool = False,
+        noise: NoiseModel | None = None,
     ) -> None:
-        self.__dict__.update(_draw=draw, shape=shape, spacing=spacing, correlations=correlations, color=color)
+        self.__dict__.update(
+            _draw=draw, shape=shape, spacing=spacing, correlations=correlations, color=color, noise=noise
+        )
 
     @cached_property
     def values(self) -> Float:

@@ -7,7 +7,7 @@ by `Geometry.indices`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from .noise import Autocorrelation, NoiseModel
 from .noise.base import Indices
 from .noise.units import from_noise_units, to_noise_units
 from .recipe import BRIGHTNESS_SIDE, Plan
-from .restorers.base import Apply, Restorer, evened
+from .restorers.base import Apply, Restorer
 from .sample import drawn_windows
 from .stack import Array, Float, Stack
 from .windows import (
@@ -138,7 +138,7 @@ def built(plan: Plan, color: bool, level: Float | None = None) -> Apply:
     `level`, (Y, X), is what `NoiseModel.level` says of the pixels that it will be given.
     """
     if plan.restorer.domain == "counts":
-        return evened(plan.restorer.build_counts(plan.noise), level)
+        return plan.restorer.build_counts_uneven(plan.noise, plan.device, level)
     apply, noise = _built_for_noise_units(plan, color, level), plan.noise
 
     def restored(values: Float) -> Float:
@@ -222,16 +222,26 @@ def _restored_window(plan: Plan, frame: Stack, values: Array, box: Region, regio
     indices = [index - index.min() for index in pixels]
     apply = built(plan, color, plan.noise.level(pixels))
     inner = inner_part(plan, frame, region)
-    everything = [slice(None)] * ndim
+    planes = itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim)))
+    places = [frame.selection(ndim, plane, [slice(None)] * ndim) for plane in planes]
+    fields = (
+        plan.noise.corrected(taken(frame.to_field(needed[place], ndim), indices), pixels) for place in places
+    )
     out = np.empty(original.shape, np.float32)
-    for plane in itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim))):
-        place = frame.selection(ndim, plane, everything)
-        extended = plan.noise.corrected(taken(frame.to_field(needed[place], ndim), indices), pixels)
-        restored = restored_field(plan.noise, apply, extended)[inner]
+    for place, restored in zip(places, _restored_fields(plan, apply, fields), strict=True):
         target = out[place]
-        np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored, ndim))
+        np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored[inner], ndim))
     _put_back(out, original, frame)
     return out
+
+
+def _restored_fields(plan: Plan, apply: Apply, fields: Iterable[Float]) -> Iterator[Float]:
+    """Restore extended fields (C, *domain) one by one, or all together where the restorer takes several."""
+    if plan.planes == 1:
+        yield from (restored_field(plan.noise, apply, field) for field in fields)
+    else:
+        together = restored_field(plan.noise, apply, np.stack(list(fields), axis=1))
+        yield from np.moveaxis(together, 1, 0)
 
 
 def _finite_part(values: Array, part: Region, frame: Stack, ndim: int) -> Array:

@@ -27,6 +27,10 @@ class Windowed(Protocol):
     def tile_pixels(self) -> int:
         """Pixels that are best worked on at a time."""
 
+    @property
+    def planes(self) -> int:
+        """Planes or volumes that are best worked on at a time."""
+
     def geometry(self) -> Geometry:
         """Return border, margin, alignment and halo."""
 
@@ -75,9 +79,12 @@ def tile_shape(work: Windowed, stack: Stack) -> tuple[int, ...]:
 
 
 def windows(work: Windowed, stack: Stack, region: Region) -> Iterator[Region]:
-    """Yield the windows of at most `tile_shape`, plane by plane, that make up a region."""
+    """Yield the windows of at most `tile_shape`, some planes at a time, that make up a region."""
     ndim = work.spatial_ndim
-    size = [1] * len(stack.shape)
+    size, left = [1] * len(stack.shape), work.planes
+    for axis in stack.plane_axes(ndim)[::-1]:
+        size[axis] = max(min(stack.shape[axis], left), 1)
+        left //= size[axis]
     if stack.channel_axis is not None:
         size[stack.channel_axis] = stack.shape[stack.channel_axis]
     for axis, n in zip(stack.spatial_axes(ndim), tile_shape(work, stack), strict=True):

@@ -120,6 +120,7 @@ class _Comparison:
     restored: Stack
     region: Region
     spatial_ndim: int = 2
+    planes: int = 1
 
     @property
     def tile_pixels(self) -> int:

@@ -11,6 +11,7 @@ from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
 from .cnn import Cnn
+from .generator_prior import GeneratorPrior
 from .hot_pixels import HotPixels
 from .learned_dct import LearnedDct
 from .let import Let
@@ -31,6 +32,9 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
         "hot-pixels": HotPixels(),
     }
 )
+TO_FIT: MappingProxyType[str, Restorer] = MappingProxyType(  # restore nothing until they are fitted
+    {"generator-prior": GeneratorPrior()}
+)
 PRESETS: MappingProxyType[str, str] = MappingProxyType(
     {"fast": "dct", "balanced": "dct-wiener", "best": "unet"}
 )
@@ -45,17 +49,19 @@ def named(name: str) -> Restorer:
         If there is none of this name; the message lists them.
     """
     try:
-        return NAMED[PRESETS.get(name, name)]
+        return {**NAMED, **TO_FIT}[PRESETS.get(name, name)]
     except KeyError:
-        names = ", ".join([*NAMED, *PRESETS])
+        names = ", ".join([*NAMED, *TO_FIT, *PRESETS])
         raise ValueError(f"unknown method {name!r}; expected one of {names}, or a method value.") from None
 
 
 __all__ = [
     "NAMED",
     "PRESETS",
+    "TO_FIT",
     "Cnn",
     "EmpiricalWiener",
+    "GeneratorPrior",
     "HotPixels",
     "LearnedDct",
     "Let",

@@ -34,6 +34,7 @@ class Restorer(Method):
     `domain` says what the engine hands over: fields in units of the noise, to the function of `build`, or
     pixel values as the camera read them, to that of `build_counts`; those keep their colours apart.
     `takes_levels` says that `build_uneven` knows the noise of each pixel; others see it evened out.
+    `planes` is how many planes are handed over at a time: more than 1 as (C, planes, *domain).
     """
 
     role: ClassVar[str] = "restorer"
@@ -41,6 +42,7 @@ class Restorer(Method):
     opponent_color: ClassVar[bool] = True
     differentiable: ClassVar[bool] = True
     takes_levels: ClassVar[bool] = False
+    planes: ClassVar[int] = 1
 
     @property
     @abstractmethod
@@ -105,6 +107,10 @@ class Restorer(Method):
         Only for the domain "counts".
         """
         raise NotImplementedError(f"{type(self).__name__} works in units of the noise; use build.")
+
+    def build_counts_uneven(self, noise: NoiseModel, device: str, level: Float | None) -> Apply:
+        """Return that function for noise that is `level`, (Y, X), times as strong; None is 1 everywhere."""
+        return evened(self.build_counts(noise), level)
 
 
 def evened(apply: Apply, level: Float | None) -> Apply:
