@@ -6,6 +6,7 @@ Convention: nothing here changes an image; each function returns a value that a 
 from .band import BandHistogram, DetailBand, gain_per_level
 from .bands import bands_of, detail_bands
 from .curve_shapes import CurveShape, curve_shape
+from .generators import LatentError, generator_misfit, latent_errors
 from .method_noise import LIMIT, ORDINARY, SMALL, Whiteness, whiteness
 from .pixel_values import Histogram, histogram
 from .separability import Additivity, additivity
@@ -22,6 +23,7 @@ __all__ = [
     "DetailBand",
     "Gradients",
     "Histogram",
+    "LatentError",
     "Whiteness",
     "additivity",
     "bands_of",
@@ -29,7 +31,9 @@ __all__ = [
     "detail_bands",
     "finding_unsupported",
     "gain_per_level",
+    "generator_misfit",
     "histogram",
+    "latent_errors",
     "threshold_gradients",
     "unsupported_detail",
     "whiteness",

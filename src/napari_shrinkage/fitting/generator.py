@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..nn.generator import GeneratorNetwork
 
-ITERATIONS = 4000
+ITERATIONS = 3000
 BATCH = 64
 RATES = {"dense": 2e-3, "convolutional": 3e-3}
 DECAY = 0.05  # of the weights, times the rate

@@ -23,7 +23,7 @@ SPELLED = {"ndim": "Dimensions", "r": "Threshold", "mu": "Noise weight"}
 def method_combo(classes: list[type[Method]]) -> QComboBox:
     """Return a combo box of methods, the advanced ones below a heading; item data is the class."""
     combo = narrow_combo()
-    usable = [cls for cls in classes if _has_defaults(cls)]
+    usable = [cls for cls in classes if _has_defaults(cls) and not getattr(cls, "needs_fit", False)]
     for cls in [cls for cls in usable if not cls.advanced]:
         combo.addItem(cls.title, cls)
     advanced = [cls for cls in usable if cls.advanced]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FIRST_DAMPING = 1e-2  # of the curvature, which is added to it
 EASIER, HARDER = 0.2, 5.0  # what damping becomes after a step that helped, and after one that did not
 MOST_DAMPING = 1e4  # no step helps any more
-VALUES = 2**24  # of the Jacobian at a time: 64 MB
+VALUES = 2**19  # of the Jacobian at a time: what the layers before need is many times as much
 
 
 @dataclass(frozen=True, eq=False)

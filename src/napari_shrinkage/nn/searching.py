@@ -34,7 +34,7 @@ def drawn(
     restarts: int = 0,
     seed: int = 0,
     iterations: int = 50,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-4,
 ) -> Tensor:
     """Return the nearest images that a generator can draw.
 

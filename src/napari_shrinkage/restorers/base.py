@@ -34,6 +34,7 @@ class Restorer(Method):
     `domain` says what the engine hands over: fields in units of the noise, to the function of `build`, or
     pixel values as the camera read them, to that of `build_counts`; those keep their colours apart.
     `takes_levels` says that `build_uneven` knows the noise of each pixel; others see it evened out.
+    `needs_fit` says that it restores nothing until it was fitted, so that no list offers it.
     `planes` is how many planes are handed over at a time: more than 1 as (C, planes, *domain).
     """
 
@@ -42,6 +43,7 @@ class Restorer(Method):
     opponent_color: ClassVar[bool] = True
     differentiable: ClassVar[bool] = True
     takes_levels: ClassVar[bool] = False
+    needs_fit: ClassVar[bool] = False
     planes: ClassVar[int] = 1
 
     @property

@@ -84,8 +84,8 @@ class GeneratorPrior(Restorer):
     latent: Annotated[int, at.Ge(1), at.Le(64)] = 20
     network: Literal["dense", "convolutional"] = "convolutional"
     prior: Annotated[float, at.Ge(0), at.Le(10)] = 0.5
-    restarts: Annotated[int, at.Ge(0), at.Le(32), ADVANCED] = 1
-    tolerance: Annotated[float, at.Ge(1e-9), at.Le(0.1), ADVANCED] = 1e-5
+    restarts: Annotated[int, at.Ge(0), at.Le(32), ADVANCED] = 0
+    tolerance: Annotated[float, at.Ge(1e-9), at.Le(0.1), ADVANCED] = 1e-4
     iterations: Annotated[int, at.Ge(1), at.Le(1000), ADVANCED] = 50
     seed: Annotated[int, at.Ge(0), at.Le(2**31 - 1), ADVANCED] = 0
     weights: Annotated[str | None, HIDDEN] = None
@@ -98,6 +98,7 @@ class GeneratorPrior(Restorer):
     opponent_color: ClassVar[bool] = False
     differentiable: ClassVar[bool] = False
     takes_levels: ClassVar[bool] = True
+    needs_fit: ClassVar[bool] = True
     planes: ClassVar[int] = TOGETHER
 
     @property
