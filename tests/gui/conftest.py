@@ -9,9 +9,10 @@ SECONDS = 30_000
 
 
 @pytest.fixture(autouse=True)
-def own_profiles(monkeypatch, tmp_path):
-    """Keep the camera profiles of a test to itself; the user's are not read either."""
+def own_files(monkeypatch, tmp_path):
+    """Keep the camera profiles and the networks of a test to itself; the user's are not read either."""
     monkeypatch.setenv("NAPARI_SHRINKAGE_PROFILES", str(tmp_path / "profiles"))
+    monkeypatch.setenv("NAPARI_SHRINKAGE_MODELS", str(tmp_path / "models"))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from npe2 import PluginManifest
 import napari_shrinkage
 from napari_shrinkage.devices import chosen_device
 from napari_shrinkage.gui import preferences
+from napari_shrinkage.nn.weights import model_folder
 from napari_shrinkage.restorers import PRESETS
 
 PLUGIN = "napari-shrinkage"
@@ -65,7 +66,7 @@ def test_nothing_is_declared_that_napari_ignores(manifest):
 def test_widget_titles_fit_a_dock(manifest):
     names = [f"{widget.display_name} ({manifest.display_name})" for widget in manifest.contributions.widgets]
     assert all(len(name) <= 25 for name in names)
-    assert {"CNN denoise", "Noise", "Shrinkage"} <= {
+    assert {"Adapt", "CNN denoise", "Noise", "Shrinkage"} <= {
         widget.display_name for widget in manifest.contributions.widgets
     }
 
@@ -84,7 +85,7 @@ def test_defaults_hold_where_napari_does_not_know_the_plugin(npe2pm, manifest):
     own = {"preset": preferences.preferred_preset(), "device": preferences.preferred_device()}
     assert own == {name: settings(manifest)[name].default for name in own}
     assert preferences.preferred_threads() is None
-    assert preferences.preferred_model_folder() is None
+    assert preferences.preferred_model_folder() == model_folder()
 
 
 def test_preferences_are_read_from_napari(npe2pm, plugin_settings, manifest, tmp_path):

@@ -42,7 +42,7 @@ COLUMNS = (
         "model\nlicence",
         "Networks that can be chosen, and the licence of their weights; the tooltip of a row says how it was "
         "trained",
-        lambda one: f"{one.title}\n{one.licence}",
+        lambda one: f"{one.title}\n{one.origin}",
     ),
     Column(
         "colours\nweights",

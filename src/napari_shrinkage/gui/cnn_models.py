@@ -95,6 +95,12 @@ class ModelEntry:
         return self.cards[0].facts.get("licence", "licence not stated") if self.cards else ""
 
     @property
+    def origin(self) -> str:
+        """Licence of the weights, and whether they were fine-tuned."""
+        adapted = self.cards and "tuned_by" in self.cards[0].facts
+        return f"adapted, {self.licence}" if adapted else self.licence
+
+    @property
     def tooltip(self) -> str:
         """The cards in full."""
         if self.trouble or not self.cards:
@@ -195,6 +201,10 @@ def _seconds(card: Card, place: Place, side: int) -> float:
 def _card_in_words(card: Card) -> str:
     """Return a card as rich text: what the file's header says, and how the training went."""
     facts = {
+        "adapted from": Path(card.facts.get("start", "")).name if "tuned_by" in card.facts else "",
+        "adapted by": card.facts.get("tuned_by", ""),
+        "error held out": card.facts.get("tuned_error", ""),
+        "adapted to": card.facts.get("tuned_on", ""),
         "restores": COLORS[card.colors],
         "reach": f"{card.reach} pixels",
         "noise in training": card.facts.get("noise", ""),

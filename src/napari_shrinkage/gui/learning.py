@@ -7,7 +7,7 @@ numbers of that moment; cancelling leaves nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -44,7 +44,7 @@ class Lesson:
         Of the layer.
     stack, target : Stack
         What the fit looks at; the target is None for a loss that needs none.
-    restorer : Shrinkage or Let
+    restorer : Shrinkage, Let or Cnn
         Where to begin.
     noise : NoiseModel or None
         None takes the estimate from the whole layer.
@@ -72,9 +72,7 @@ class Learned:
 
 def learning(lesson: Lesson, stop: Event, device: str) -> Work:
     """Fit, until it is done or `stop` is set; return a `Learned` (in a worker)."""
-    if lesson.noise is None and lesson.content.known_noise is None:
-        yield Progress(0, 1, "estimating the noise")
-    noise = lesson.content.noise() if lesson.noise is None else lesson.noise
+    noise = yield from noise_of(lesson)
     step = Step(lesson.restorer, noise)
     work = fitting(step, lesson.stack, lesson.loss, lesson.target, device=device)
     begin: Restorer | None = None
@@ -91,6 +89,15 @@ def learning(lesson: Lesson, stop: Event, device: str) -> Work:
             work.close()
             fit = fit_so_far(lesson, noise, [begin, progress.restorer], risks)
             return Learned(lesson, fit, stopped=True)
+
+
+def noise_of(lesson: Lesson) -> Generator[Progress, None, NoiseModel]:
+    """Return the noise that was told, or else the estimate from the whole layer (in a worker)."""
+    if lesson.noise is not None:
+        return lesson.noise
+    if lesson.content.known_noise is None:
+        yield Progress(0, 1, "estimating the noise")
+    return lesson.content.noise()
 
 
 def fit_so_far(lesson: Lesson, noise: NoiseModel, methods: Sequence[Restorer], risks: list[float]) -> Fit:

@@ -15,7 +15,7 @@ from ..losses import Loss, Noise2Noise, Sure
 from ..methods import Parameter
 from ..stack import Stack
 from .content import Content
-from .editor import narrow_combo, row_label
+from .editor import Editor, narrow_combo, row_label
 from .forms import MethodEditor
 from .layer_combo import LayerCombo, same_pixels
 from .layers import stack_of_layer
@@ -35,16 +35,18 @@ class LossRow(QWidget):
         Whose layers are offered as targets.
     source : SourceRow
         The noisy layer.
+    loss : Editor, optional
+        Chooses the loss, or says None, for which SURE stands; without it, every loss with its fields.
     """
 
     changed = Signal()
 
-    def __init__(self, viewer: Any, source: SourceRow, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, viewer: Any, source: SourceRow, loss: Editor | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._viewer, self._source = viewer, source
-        self.loss = MethodEditor(Parameter(name="loss", type=Loss, default=Sure()))
-        self.loss.setValue(Sure())
-        self.loss.open_form(False)
+        self.loss = loss or _every_loss()
         self.target = LayerCombo(viewer, self._fits, "Choose a layer")
         self.next_frame = QCheckBox("The next time point")
         self.next_frame.setToolTip(
@@ -52,6 +54,7 @@ class LossRow(QWidget):
         )
         self.hint = QLabel()
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._suitable: Loss | None = None
         self.part = narrow_combo()
         self.part.addItems([WHOLE, PLANE])
         self.part.setToolTip(
@@ -67,14 +70,19 @@ class LossRow(QWidget):
     def value(self) -> Loss:
         """The loss."""
         chosen = self.loss.value
-        assert isinstance(chosen, Loss)
-        return chosen
+        assert isinstance(chosen, Loss | None)
+        return chosen or Sure()
 
     def show_stack(self, stack: Stack | None) -> None:
         """Offer what makes sense for an image."""
         self._planes = stack is not None and len(stack.axes) > 2 + (stack.channel_axis is not None)
         self._frames = stack is not None and "T" in stack.axes and stack.shape[stack.axes.index("T")] > 1
         self.target.refill()
+        self._show()
+
+    def show_suitable(self, loss: Loss | None) -> None:
+        """Show which loss suits the noise, where none is chosen; None while that is not known."""
+        self._suitable = loss
         self._show()
 
     def pair(self, content: Content, layer: Any) -> tuple[Stack, Stack | None]:
@@ -125,7 +133,8 @@ class LossRow(QWidget):
         form.setVerticalSpacing(4)
         self._labels = {name: row_label(name) for name in ("Loss", "Target", "Fit on")}
         form.addRow(self._labels["Loss"], self.loss)
-        form.addRow(self.loss.folded)
+        if isinstance(self.loss, MethodEditor):
+            form.addRow(self.loss.folded)
         form.addRow(self._labels["Target"], self.target)
         form.addRow("", self.next_frame)
         form.addRow("", self.hint)
@@ -136,17 +145,33 @@ class LossRow(QWidget):
         source = self._source.layer
         return source is not None and is_image(layer) and same_pixels(layer, source)
 
+    def _show_hint(self, target_words: str) -> None:
+        """Say what the target must be, or which loss is taken where the noise decides."""
+        suitable = self._suitable if self.loss.value is None else None
+        words = target_words if suitable is None else f"{suitable.title}, which suits this noise"
+        self.hint.setText(f"<small>{words[:1].upper()}{words[1:]}.</small>")
+        self.hint.setVisible(bool(words))
+
     def _loss_changed(self) -> None:
         self._show()
         self.changed.emit()
 
     def _show(self) -> None:
         loss = self.value
-        self.loss.setToolTip(f"<qt>{type(loss).summary()}</qt>")
-        for widget in (self.target, self._labels["Target"], self.hint):
+        if self.loss.value is not None:
+            self.loss.setToolTip(f"<qt>{type(loss).summary()}</qt>")
+        for widget in (self.target, self._labels["Target"]):
             widget.setVisible(loss.needs_target)
         self.next_frame.setVisible(self._frames and isinstance(loss, Noise2Noise))
         self.target.setEnabled(not self._takes_next_frame)
-        self.hint.setText(f"<small>{loss.target_words[:1].upper()}{loss.target_words[1:]}.</small>")
+        self._show_hint(loss.target_words)
         self.part.setVisible(self._planes)
         self._labels["Fit on"].setVisible(self._planes)
+
+
+def _every_loss() -> MethodEditor:
+    """Return an editor of any loss, its fields folded away."""
+    editor = MethodEditor(Parameter(name="loss", type=Loss, default=Sure()))
+    editor.setValue(Sure())
+    editor.open_form(False)
+    return editor

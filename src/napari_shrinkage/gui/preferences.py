@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..nn.weights import model_folder
+
 PLUGIN = "napari-shrinkage"
 
 
@@ -27,10 +29,10 @@ def preferred_threads() -> int | None:
     return int(_setting("threads", 0)) or None
 
 
-def preferred_model_folder() -> Path | None:
-    """Return the folder of model files, or None for the plugin's own."""
+def preferred_model_folder() -> Path:
+    """Return the folder of the user's model files: the one in the settings, else one in the user's data."""
     folder = str(_setting("model_folder", "")).strip()
-    return Path(folder).expanduser() if folder else None
+    return Path(folder).expanduser() if folder else model_folder()
 
 
 def _setting(name: str, default: Any) -> Any:

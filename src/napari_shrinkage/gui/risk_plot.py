@@ -24,6 +24,7 @@ class RiskPlot(Plot):
         super().__init__(viewer, "", "error / noise", parent)
         self._plot.getAxis("bottom").showLabel(False)
         self.risks: list[float] = []
+        self._places: list[int] = []
         self._steps = 1
         self.setMinimumHeight(LEAST_HEIGHT)
         self.setMaximumHeight(MOST_HEIGHT)
@@ -35,18 +36,20 @@ class RiskPlot(Plot):
 
     def begin(self) -> None:
         """Forget the last fit."""
-        self.risks, self._steps = [], 1
+        self.risks, self._places, self._steps = [], [], 1
         self._draw()
 
-    def add(self, risk: float, steps: int) -> None:
-        """Add the error of the next of so many steps."""
+    def add(self, risk: float, steps: int, step: int | None = None) -> None:
+        """Add the error after a step of so many; None is the next one."""
         self.risks.append(risk)
-        self._steps = max(steps, len(self.risks) - 1)
+        self._places.append(len(self._places) if step is None else step)
+        self._steps = max(steps, self._places[-1])
         self._draw()
 
     def show_risks(self, risks: list[float]) -> None:
         """Draw the errors of a whole fit."""
         self.risks, self._steps = risks, max(len(risks) - 1, 1)
+        self._places = list(range(len(risks)))
         self._draw()
 
     def _draw(self) -> None:
@@ -55,7 +58,7 @@ class RiskPlot(Plot):
         self._plot.clear()
         few = len(self.risks) < 3
         self._plot.plot(
-            list(range(len(self.risks))),
+            self._places,
             self.risks,
             pen=pyqtgraph.mkPen(COLOR, width=2),
             symbol="o" if few else None,
