@@ -12,10 +12,16 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
+import numpy as np
 import pytest
+
+if TYPE_CHECKING:
+    from napari_shrinkage.restorers import Restorer
 
 TESTS = Path(__file__).parent
 QT_FIXTURES = {"qapp", "qtbot"}
@@ -104,3 +110,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gui") and (reason := NO_QT or why_no_window()):
         _refuse(reason)
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def spots() -> Callable[..., np.ndarray]:
+    """Return what draws stacks (count, 12, 14) of one spot each, somewhere, between 100 and 300 counts."""
+
+    def drawn(count: int, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        y, x = np.mgrid[:12, :14]
+        row, column = rng.uniform(4, 8, (count, 1, 1)), rng.uniform(4, 10, (count, 1, 1))
+        height = rng.uniform(100, 200, (count, 1, 1))
+        spot = height * np.exp(-((y - row) ** 2 + (x - column) ** 2) / 8)
+        return (100 + spot).astype(np.float32)
+
+    return drawn
+
+
+@pytest.fixture(scope="session")
+def generator_prior(spots: Callable[..., np.ndarray], tmp_path_factory: pytest.TempPathFactory) -> Restorer:
+    """Return a generator that was trained on such spots for some seconds."""
+    import napari_shrinkage as ns
+    from napari_shrinkage.fitting.generator import generator_fitting
+    from napari_shrinkage.losses import Supervised
+
+    step = ns.Step(ns.GeneratorPrior(network="dense", latent=4))
+    path = tmp_path_factory.mktemp("generator") / "spots.safetensors"
+    stack = ns.Stack(spots(600, seed=1), "TYX")
+    return ns.drain(generator_fitting(step, stack, Supervised(), None, 1500, "cpu", path)).restorer

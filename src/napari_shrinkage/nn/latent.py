@@ -7,6 +7,7 @@ side, and none knows of the others.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 FIRST_DAMPING = 1e-2  # of the curvature, which is added to it
 EASIER, HARDER = 0.2, 5.0  # what damping becomes after a step that helped, and after one that did not
 MOST_DAMPING = 1e4  # no step helps any more
+_ONE_AT_A_TIME = threading.Lock()  # torch differentiates forward in one thread of a process only
 VALUES = 2**19  # of the Jacobian at a time: what the layers before need is many times as much
 
 
@@ -99,7 +101,8 @@ def jacobian(decode: Decode, codes: Tensor) -> tuple[Tensor, Tensor]:
         moved: Tensor = torch.func.jvp(decode, (codes,), (direction,))[1]
         return moved.flatten(1)
 
-    return decode(codes).flatten(1), torch.func.vmap(change)(basis)
+    with _ONE_AT_A_TIME:
+        return decode(codes).flatten(1), torch.func.vmap(change)(basis)
 
 
 def nearest_codes(
@@ -151,7 +154,10 @@ def _step(matrix: Tensor, pull: Tensor, damping: Tensor) -> Tensor:
 
 
 def best_codes(problem: Problem, starts: Tensor, iterations: int, tolerance: float) -> tuple[Tensor, Tensor]:
-    """Return the codes of least cost from several starts (S, B, K) for each image, and the costs."""
+    """Return the codes of least cost from several starts (S, B, K) for each image, and the costs.
+
+    Of starts that lead to the same cost, within the tolerance, the first counts: rounding does not choose.
+    """
     count, images, latent = starts.shape
     everywhere = torch.arange(images, device=starts.device).repeat(count)
     step = max(VALUES // (latent * problem.images.shape[1]), 1)
@@ -159,5 +165,8 @@ def best_codes(problem: Problem, starts: Tensor, iterations: int, tolerance: flo
     found = [nearest_codes(problem.of(some), first, iterations, tolerance) for some, first in parts]
     codes = torch.cat([one for one, _ in found]).reshape(starts.shape)
     costs = torch.cat([one for _, one in found]).reshape(count, images)
-    lowest, best = costs.min(0)
-    return codes[best, torch.arange(images, device=codes.device)], lowest
+    number = torch.arange(count, device=costs.device)[:, None]
+    as_good = costs <= costs.amin(0) * (1 + tolerance)
+    best = torch.where(as_good, number, count).amin(0)
+    chosen = (best, torch.arange(images, device=codes.device))
+    return codes[chosen], costs[chosen]
