@@ -98,7 +98,7 @@ def test_it_opens_from_the_plugin_and_asks_for_an_image(make_napari_viewer, qtbo
 
 
 def test_learning_to_the_end_leaves_a_file_that_previews_and_runs_use(opened, seen, clean, qtbot, wait_for):
-    viewer, layer, widget = opened(seen, steps=20)
+    viewer, layer, widget = opened(seen, steps=10)
     from_target(viewer, widget, layer, clean, Supervised())
     shown = []
     widget.live.ready.connect(lambda preview: shown.append(preview.request.restorer.model))
@@ -140,6 +140,11 @@ def test_before_and_after_switch_preview_and_run(opened, seen, clean, qtbot, wai
     assert np.abs(widget.live.last.values - adapted).max() > 0.1
     click(qtbot, widget.in_use.after)
     assert widget.editor.value == after
+    widget.learn()
+    assert widget.editor.value == start  # whatever comes of it
+    widget.cancel()
+    wait_for(lambda: not widget.fit.running)
+    widget.editor.use(after)
     widget.editor.networks.setCurrentIndex(widget.editor.networks.findData("unet"))
     assert widget.editor.value.model == "unet"
     assert not widget.in_use.isVisible()

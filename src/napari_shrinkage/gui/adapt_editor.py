@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QRadioButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QRadioButton, QSizePolicy, QSpinBox, QWidget
 from superqt.utils import signals_blocked
 
 from ..fitting.tuning import STEPS
@@ -58,6 +58,7 @@ class AdaptEditor(QWidget):
         )
         self.duration = QLabel("some minutes")
         self.duration.setEnabled(False)
+        self.duration.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._pace: float | None = None
         self._lay_out()
         self.refill()
@@ -144,7 +145,7 @@ class AdaptEditor(QWidget):
 
     def _show_duration(self) -> None:
         if self._pace is not None:
-            self.duration.setText(f"{about(self._pace * self.steps.value())} here")
+            self.duration.setText(about(self._pace * self.steps.value()))
 
 
 class InUse(QWidget):

@@ -66,6 +66,7 @@ class AdaptWidget(LearningPanel):
 
     def _work(self, lesson: Lesson, stop: Event) -> Callable[[], Work]:
         self._forget()
+        self.editor.use(self.editor.wish)  # not what was learned before
         automatic = self.loss.loss.value is None
         wish = Wish(self.editor.steps.value(), preferred_model_folder(), lesson.layer.name, automatic)
         return partial(adapting, lesson, wish, stop, preferred_device())

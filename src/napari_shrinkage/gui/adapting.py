@@ -216,5 +216,6 @@ def verdict_in_words(adapted: Adapted) -> str:
     sure = (found.before - found.after) / found.uncertainty if found.uncertainty else math.inf
     return (
         f"{start}The adapted network is better on {name!r}{by}: {numbers}, on the fifth that it did not "
-        f"learn from. The gain is {sure:.1f} times its uncertainty. ({course}; best: {adapted.fit.best_step})"
+        f"learn from. The gain is {sure:.1f} times its uncertainty. ({course}; best after "
+        f"{adapted.fit.best_step})"
     )
