@@ -59,6 +59,7 @@ _HOME = {
     "NoiseWarning": "noise",
     "Fitted": "restorers.fitted",
     "TransferWarning": "restorers.fitted",
+    "TuningWarning": "fitting",
     "Mad": "estimators",
     "FlatBlocks": "estimators",
     "FromImage": "estimators",

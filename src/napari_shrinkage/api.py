@@ -18,11 +18,11 @@ from .diagnostics import unsupported_detail as _unsupported_detail
 from .engine import drain, resolve, restored
 from .estimators import FromImage, NoiseEstimator, estimated_noise
 from .estimators.from_image import MODELS, Kind
-from .fitting import fitting
+from .fitting import blind_loss, fitting
 from .losses import Loss, chosen_loss
 from .noise import Gaussian, NoiseMap, NoiseModel
 from .recipe import Plan, Recipe
-from .restorers import named
+from .restorers import Cnn, named
 from .restorers.base import Restorer
 from .stack import Array, Stack
 
@@ -204,11 +204,13 @@ def fit(
         The noisy image; all its planes take part.
     method : str or Restorer
         A `Shrinkage`, whose thresholds are fitted, a `Let`, whose weights are, or a `Cnn`, whose network is
-        fine-tuned; "wavelet", "let" and "unet" name them. A `Ratio`, `RatioPerLevel` or `Profile` keeps its kind; every other threshold becomes one for
-        each band and channel. A smooth hard rule (`TanhHard`) gets steeper on the way and ends as `Hard`.
+        fine-tuned; "wavelet", "let" and "unet" name them. A `Ratio`, `RatioPerLevel` or `Profile` keeps its
+        kind; every other threshold becomes one for each band and channel. A smooth hard rule (`TanhHard`)
+        gets steeper on the way and ends as `Hard`.
     loss : str or Loss, optional
         "sure", "poisson-gaussian-sure", "noise2self", "supervised", "noise2noise", or a value of `losses`.
-        None is "sure" without a target and "supervised" with one.
+        None is "supervised" with a target and "sure" without one, or "noise2self" for a network where the
+        noise is correlated.
     target : array_like or napari Image layer, optional
         On the same pixels: the clean image for "supervised", a second noisy one for "noise2noise". Raw counts
         for a `CalibratedCamera`, as the image.
@@ -243,9 +245,16 @@ def fit(
     descend along the gradient through the whole transform, on up to 2 million values, about 131 000 at
     a time; they begin where each band alone is best. A descent that ends worse is not used.
 
+    A network learns from crops; a part of the image is held out and says whether it got better. Without a
+    target it learns from the image with noise added [1]_, where the noise is near enough Gaussian, or by
+    predicting hidden pixels.
+
     References
     ----------
     The idea of learning soft thresholds by backpropagation is that of 000_acfeeb3eb12c2365.txt.
+
+    .. [1] Pang, Zheng, Quan, Ji, "Recorrupted-to-Recorrupted: unsupervised deep learning for image
+       denoising", CVPR 2021, doi:10.1109/CVPR46437.2021.00208.
 
     Examples
     --------
@@ -259,6 +268,9 @@ def fit(
     step = recipe_of(method, noise).steps[0]
     stack = stack_of(image, axes)
     aim = None if target is None else stack_of(target, stack.axes)
+    if loss is None and aim is None and isinstance(step.restorer, Cnn):
+        found = step.noise or estimated_noise(stack)
+        step, loss = replace(step, noise=found), blind_loss(found)
     chosen = chosen_loss(loss, aim is not None)
     path = None if save_as is None else Path(save_as)
     return drain(fitting(step, stack, chosen, aim, iterations, device, path)).restorer

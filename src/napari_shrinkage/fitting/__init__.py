@@ -8,5 +8,6 @@ from __future__ import annotations
 
 from .fit import fitting
 from .progress import Fit, FitProgress
+from .tuning import Tuning, TuningWarning, blind_loss
 
-__all__ = ["Fit", "FitProgress", "fitting"]
+__all__ = ["Fit", "FitProgress", "Tuning", "TuningWarning", "blind_loss", "fitting"]

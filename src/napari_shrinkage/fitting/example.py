@@ -10,7 +10,7 @@ import numpy as np
 
 from ..color import to_opponent
 from ..losses import Example, Restore
-from ..noise import Gaussian, NoiseModel
+from ..noise import Autocorrelation, Gaussian, NoiseModel
 from ..noise.base import check_even
 from ..noise.units import inverse_table, opponent_stds, to_noise_units
 from ..restorers.base import Restorer
@@ -84,7 +84,12 @@ def means_to_noise_units(field: Float, noise: NoiseModel, color: bool) -> Float:
     return to_opponent(z) / opponent_stds(noise, z.ndim) if color else z
 
 
-def restoring(restorer: Restorer, example: Example, apply: Application = Restorer.apply) -> Restore:
+def applied(restorer: Restorer, z: Tensor, correlation: Autocorrelation | None) -> Tensor:
+    """Apply a restorer to extended fields (B, C, *domain)."""
+    return restorer.apply(z, correlation)
+
+
+def restoring(restorer: Restorer, example: Example, apply: Application = applied) -> Restore:
     """Return a restorer, applied in this way, as a function of fields (B, C, *spatial) in noise units."""
     import torch
 

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..losses import Example, Loss, Objective, PoissonGaussianSure, Restore, Sure
-from ..noise import Gaussian
+from ..losses import Example, Loss, Objective, Restore
 from .parts import cut
+from .recorrupted import judged
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 SHARE = 5  # one in so many is held out
 LEAST = 80  # pixels of the longer axis, of which a band can be held out
-CELL = 96  # side of the windows that are judged, each by itself
+CELL, LEAST_CELL = 96, 16  # largest and smallest side of the windows that are judged, each by itself
+LEAST_CELLS = 12  # of them, where the image is large enough
 CERTAIN = 2.0  # standard errors
 
 Window = tuple[slice, ...]
@@ -81,11 +82,21 @@ class Referee:
 
     @classmethod
     def of(cls, example: Example, windows: Sequence[Window], loss: Loss, device: str) -> Referee:
-        """Return the referee of some windows (batch, channels, *spatial) of an example."""
-        cells = [cell for window in windows for cell in _cells(example, window)]
-        judge = judging(loss, example)
+        """Return the referee of some windows (batch, channels, *spatial) of an example.
+
+        Where the loss has a target it judges; else an unbiased estimate of the error does.
+        """
+        pixels = sum(math.prod(part.stop - part.start for part in window[2:]) for window in windows)
+        side = min(max((pixels / LEAST_CELLS) ** (1 / len(example.shape)), LEAST_CELL), CELL)
+        cells = [cell for window in windows for cell in _cells(window, side)]
         parts = tuple(cut(example, [cell], device) for cell in cells)
-        return cls(parts, tuple(judge.redrawn(n).objective(part) for n, part in enumerate(parts)))
+        return cls(
+            parts,
+            tuple(
+                loss.objective(part) if loss.needs_target else judged(part, number)
+                for number, part in enumerate(parts)
+            ),
+        )
 
     def losses(self, restoring: Callable[[Example], Restore]) -> tuple[float, ...]:
         """Return the loss of each window."""
@@ -102,13 +113,6 @@ def verdict(before: Sequence[float], after: Sequence[float]) -> Verdict:
     count = difference.size
     spread = float(difference.std(ddof=1)) / math.sqrt(count) if count > 1 else math.inf
     return Verdict(float(np.mean(before)), float(np.mean(after)), spread)
-
-
-def judging(loss: Loss, example: Example) -> Loss:
-    """Return the loss that judges: the fit's own where it has a target, else an unbiased estimate."""
-    if loss.needs_target or isinstance(loss, Sure | PoissonGaussianSure):
-        return loss
-    return Sure() if isinstance(example.noise, Gaussian) else PoissonGaussianSure()
 
 
 def split(example: Example) -> tuple[list[Window], list[Window]]:
@@ -193,10 +197,10 @@ def _mirrored(crop: Example, axes: list[int]) -> Example:
     )
 
 
-def _cells(example: Example, window: Window) -> list[Window]:
-    """Return windows of about `CELL` pixels a side that tile a window; their sizes differ by one at most."""
+def _cells(window: Window, side: float) -> list[Window]:
+    """Return windows of about so many pixels a side that tile a window; their sizes differ by one at most."""
     shape = [part.stop - part.start for part in window[2:]]
-    counts = [max(round(n / CELL), 1) for n in shape]
+    counts = [max(round(n / side), 1) for n in shape]
     edges = [
         np.linspace(part.start, part.stop, n + 1).round().astype(int)
         for part, n in zip(window[2:], counts, strict=True)

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..engine import digest, resolve
-from ..losses import Example, Loss, Restore, Supervised
+from ..losses import Example, Loss, Noise2Self, Objective, PoissonGaussianSure, Restore, Supervised, Sure
 from ..methods import to_record
 from ..nn.inference import fastest_precision
 from ..nn.models import network_of
 from ..nn.tuned import check_tunable, live_file, new_file, write_tuned
-from ..noise import NoiseWarning
+from ..noise import NoiseModel, NoiseWarning
 from ..recipe import Plan, Step
 from ..restorers import Cnn
 from ..restorers.fitted import Fitted, typical_noise
@@ -31,12 +31,13 @@ from ..stack import Stack
 from .example import example_of, restoring
 from .held_out import Referee, Verdict, Window, drawn_batch, split, verdict
 from .progress import Fit, FitProgress
+from .recorrupted import recorrupted
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 STEPS = 300
-RATE = 2e-4
+RATE, BLIND_RATE = 2e-4, 1e-4  # with a second image to learn from, and without
 BATCH, SIDE = 8, 96  # crops of a step, and their side in pixels
 CHECKS = 10  # times that the held-out part is looked at
 WARM_UP = 10  # steps
@@ -73,6 +74,7 @@ class Wish(NamedTuple):
     steps: int = STEPS
     path: Path | None = None
     stopped: Stopped = lambda: False
+    rate: float | None = None
     seed: int = 0
 
 
@@ -90,7 +92,8 @@ def tuning(
     wish : Wish
         `loss`: what to make small. `steps` of Adam, each on 8 crops of 96 x 96 pixels. `path`: the weight
         file to write, None for a new one in the user's folder of models. `stopped` is asked before every
-        step: True ends the work, and the best network so far is kept. `seed`: of crops and probes.
+        step: True ends the work, and the best network so far is kept. `rate`: of learning; None suits our
+        networks. `seed`: of crops and probes.
     target : Stack, optional
         On the same grid; the loss says what it must be.
     device : str
@@ -121,6 +124,7 @@ def tuning(
     begin = step.restorer.replace(blend=0.0, fitted=None)
     plan = resolve(Step(begin, step.noise), stack, device)
     pupil = Pupil.of(plan)
+    _check_noise(wish.loss, plan.noise)
     everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(wish.loss, Supervised))
     learned, held_out = split(everything)
     referee = Referee.of(everything, held_out, wish.loss, plan.device)
@@ -130,11 +134,14 @@ def tuning(
     course.check(wish.loss)
     yield course.progress(wish.steps)
     for number in _steps(pupil, everything, learned, wish):
-        if number == wish.steps or number % max(wish.steps // CHECKS, 1) == 0 or wish.stopped():
+        stopped = wish.stopped()
+        if stopped or number == wish.steps or number % max(wish.steps // CHECKS, 1) == 0:
             course.look(number)
             yield course.progress(wish.steps)
         else:
             yield FitProgress(number, wish.steps, "learning")
+        if stopped:
+            break
     return _finished(course, step, plan, stack, everything, wish)
 
 
@@ -148,6 +155,8 @@ class Pupil:
         The resolved method.
     network : Module
         A copy of its network.
+    first : Module
+        The network as it was.
     device : str
         Where it learns.
     coarse : bool
@@ -156,6 +165,7 @@ class Pupil:
 
     restorer: Cnn
     network: nn.Module
+    first: nn.Module
     device: str
     coarse: bool
 
@@ -168,22 +178,29 @@ class Pupil:
         assert isinstance(restorer, Cnn)
         network: Any = copy.deepcopy(network_of(restorer.card.name, restorer.card.checksum))
         check_tunable(network, restorer.card)
-        packed = network.to(plan.device, memory_format=torch.channels_last).requires_grad_(True)
+        packed = network.to(plan.device, memory_format=torch.channels_last)
+        learning = copy.deepcopy(packed).requires_grad_(True)
         coarse = fastest_precision(plan.device, residual=True) == "bfloat16"
-        return cls(restorer, packed, plan.device, coarse)
+        return cls(restorer, learning, packed, plan.device, coarse)
 
     def restoring(self, example: Example) -> Restore:
         """Return the network as a function of fields in units of the noise."""
-        return restoring(self.restorer, example, lambda one, z, lags: one.apply_by(self, z, lags))
+        return self._restoring(self.network, example)
 
-    def __call__(self, images: Tensor, sigma: Tensor) -> Tensor:
-        """Return restored images in float32."""
+    def restoring_as_before(self, example: Example) -> Restore:
+        """Return the same of the network as it was."""
+        return self._restoring(self.first, example)
+
+    def _restoring(self, network: nn.Module, example: Example) -> Restore:
         import torch
 
-        packed = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.coarse):
-            restored: Tensor = self.network(packed, sigma)
-        return restored.float()
+        def run(images: Tensor, sigma: Tensor) -> Tensor:
+            packed = images.contiguous(memory_format=torch.channels_last)
+            with torch.autocast(self.device.partition(":")[0], torch.bfloat16, enabled=self.coarse):
+                restored: Tensor = network(packed, sigma)
+            return restored.float()
+
+        return restoring(self.restorer, example, lambda one, z, lags: one.apply_by(run, z, lags))
 
     def weights(self) -> dict[str, Tensor]:
         """Return a copy of the weights, float16 on the CPU."""
@@ -250,14 +267,13 @@ def _steps(pupil: Pupil, example: Example, windows: Sequence[Window], wish: Wish
 
     rng = np.random.default_rng([STREAM, wish.seed])
     parameters = list(pupil.network.parameters())
-    optimizer = torch.optim.Adam(parameters, RATE, betas=(0.9, 0.99))
+    rate = wish.rate or (RATE if wish.loss.needs_target else BLIND_RATE)
+    optimizer = torch.optim.Adam(parameters, rate, betas=(0.9, 0.99))
     for number in range(1, wish.steps + 1):
-        if wish.stopped():
-            return
         fall = (1 + math.cos(math.pi * number / wish.steps)) / 2
-        optimizer.param_groups[0]["lr"] = RATE * min(number / WARM_UP, 1) * fall
+        optimizer.param_groups[0]["lr"] = rate * min(number / WARM_UP, 1) * fall
         batch = drawn_batch(example, windows, BATCH, SIDE, rng, pupil.device)
-        objective = wish.loss.redrawn(number).objective(batch)
+        objective = _objective(wish.loss, batch, number, pupil)
         with torch.enable_grad():
             risk = objective(pupil.restoring(batch))
             optimizer.zero_grad()
@@ -265,6 +281,15 @@ def _steps(pupil: Pupil, example: Example, windows: Sequence[Window], wish: Wish
         torch.nn.utils.clip_grad_norm_(parameters, LONGEST)
         optimizer.step()
         yield number
+
+
+def _objective(loss: Loss, batch: Example, number: int, pupil: Pupil) -> Objective:
+    """Return what the network must make small in a step."""
+    if not isinstance(loss, Sure | PoissonGaussianSure):
+        return loss.redrawn(number).objective(batch)
+    compared = recorrupted(batch, loss.seed + number, in_counts=isinstance(loss, PoissonGaussianSure))
+    first = pupil.restoring_as_before(batch)
+    return lambda restore: compared(restore, first)
 
 
 def _finished(
@@ -293,6 +318,28 @@ def _finished(
     )
     tuned = step.restorer.replace(model=str(path), weights=None, checksum=checksum, fitted=note)
     return Tuning(Step(tuned, plan.noise), course.risks, found, course.best_step)
+
+
+def blind_loss(noise: NoiseModel) -> Loss:
+    """Return the loss to learn by where there is nothing but the noisy image."""
+    return Noise2Self() if _is_correlated(noise) else Sure()
+
+
+def _check_noise(loss: Loss, noise: NoiseModel) -> None:
+    """Raise an error if a network cannot learn by a loss under this noise."""
+    if silent := [index for index, none in enumerate(noise.silent()) if none]:
+        raise ValueError(f"channel {silent[0]} has no noise, so there is nothing to learn; leave it out.")
+    if isinstance(loss, Sure | PoissonGaussianSure) and _is_correlated(noise):
+        raise ValueError(
+            f"the noise is correlated between pixels, and a network that learns by {loss.title} takes what "
+            "the estimated correlation misses for signal. Use Noise2Self, which hides all pixels that share "
+            "their noise, or Noise2Noise with a second image."
+        )
+
+
+def _is_correlated(noise: NoiseModel) -> bool:
+    colors = () if noise.color is None else noise.color.correlations
+    return any(one is not None for one in (noise.autocorrelation, *colors))
 
 
 def _check_path(path: Path | None) -> None:
