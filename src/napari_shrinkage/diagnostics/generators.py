@@ -121,6 +121,8 @@ def latent_errors(
     Notes
     -----
     For a linear generator and plain least squares the two parts add up, and noise adds K/n of its variance.
+    Trained ones (digits, K of 10 and 20, noise of 0.3 to 2.7 times their mean square) added 1.0 to 1.5 times
+    that, and 2.1 times in one case of twelve.
     """
     images = np.asarray(clean, np.float32)
     return tuple(

@@ -73,7 +73,9 @@ class GeneratorPrior(Restorer):
     `diagnostics.generator_misfit` says which images do.
 
     Pixels count by 1 / variance of their noise at the brightness that the encoder expects. The generator's
-    own error counts as noise.
+    own error counts as noise. On digits (K = 20) under noise of 2.7 times their mean square, a prior of 0.5
+    took 16 % (dense) and 8 % (convolutional) off the error of plain least squares, and nothing was lost at a
+    ninth of that noise. Three restarts took off less than 1 % and cost four to seven times the time.
 
     References
     ----------
