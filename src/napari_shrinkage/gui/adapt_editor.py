@@ -23,6 +23,7 @@ from .preferences import preferred_model_folder
 from .profile_list import FreshCombo
 
 FEWEST, MOST, STRIDE = 5, 20_000, 50  # steps
+STEPS_WIDTH = 104  # pixels, of five digits and two buttons
 
 
 class AdaptEditor(QWidget):
@@ -52,6 +53,7 @@ class AdaptEditor(QWidget):
         self.steps.setRange(FEWEST, MOST)
         self.steps.setSingleStep(STRIDE)
         self.steps.setValue(STEPS)
+        self.steps.setMaximumWidth(STEPS_WIDTH)
         self.steps.setToolTip(
             "<qt>Each step looks at 8 crops of 96 × 96 pixels. More steps may get further; the best network "
             "on the way is kept. The first steps tell how long all take here.</qt>"

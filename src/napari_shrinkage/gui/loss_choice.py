@@ -16,7 +16,7 @@ from ..methods import members
 from .editor import Editor, narrow_combo
 from .fields import index_of
 
-ALONE, PAIRS, CLEAN = "One image", "Two noisy images", "A clean image"
+ALONE, PAIRS, CLEAN = "One image", "Two images", "A clean image"
 AUTOMATIC = f"{ALONE}: automatic"
 AUTOMATIC_TIP = (
     "An unbiased estimate of the error from the noisy image and its noise: SURE where the noise is as strong "

@@ -53,6 +53,7 @@ class LossRow(QWidget):
             "<qt>Of each frame the next one: where nothing moves, both show the same place.</qt>"
         )
         self.hint = QLabel()
+        self.hint.setWordWrap(True)
         self.hint.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._suitable: Loss | None = None
         self.part = narrow_combo()
