@@ -22,7 +22,7 @@ from .fitting import blind_loss, fitting
 from .losses import Loss, chosen_loss
 from .noise import Gaussian, NoiseMap, NoiseModel
 from .recipe import Plan, Recipe
-from .restorers import Cnn, named
+from .restorers import Cnn, GeneratorPrior, named
 from .restorers.base import Restorer
 from .stack import Array, Stack
 
@@ -203,30 +203,32 @@ def fit(
     image : array_like, dask array or napari Image layer
         The noisy image; all its planes take part.
     method : str or Restorer
-        A `Shrinkage`, whose thresholds are fitted, a `Let`, whose weights are, or a `Cnn`, whose network is
-        fine-tuned; "wavelet", "let" and "unet" name them. A `Ratio`, `RatioPerLevel` or `Profile` keeps its
-        kind; every other threshold becomes one for each band and channel. A smooth hard rule (`TanhHard`)
-        gets steeper on the way and ends as `Hard`.
+        A `Shrinkage`, whose thresholds are fitted, a `Let`, whose weights are, a `Cnn`, whose network is
+        fine-tuned, or a `GeneratorPrior`, which is trained to draw the images of the stack; "wavelet", "let",
+        "unet" and "generator-prior" name them. A `Ratio`, `RatioPerLevel` or `Profile` keeps its kind; every
+        other threshold becomes one for each band and channel. A smooth hard rule (`TanhHard`) gets steeper on
+        the way and ends as `Hard`.
     loss : str or Loss, optional
         "sure", "poisson-gaussian-sure", "noise2self", "supervised", "noise2noise", or a value of `losses`.
-        None is "supervised" with a target and "sure" without one, or "noise2self" for a network where the
-        noise is correlated.
+        None is "supervised" with a target or for a generator, "noise2self" for a network where the noise is
+        correlated, else "sure".
     target : array_like or napari Image layer, optional
         On the same pixels: the clean image for "supervised", a second noisy one for "noise2noise". Raw counts
         for a `CalibratedCamera`, as the image.
     noise, axes
         As for `restore`.
     iterations : int, optional
-        Steps of a descent, or of a network's learning; None takes 32, or 300. Closed forms need none.
+        Steps of a descent, or of a network's learning; None takes 32, for a network 300, for a generator
+        3000. Closed forms need none.
     device : str
         Where a descent runs.
     save_as : str or Path, optional
-        The weight file of a fine-tuned network, .safetensors; None makes a new one in the user's folder of
+        The weight file of a network or generator, .safetensors; None makes a new one in the user's folder of
         models.
 
     Returns
     -------
-    Shrinkage, Let or Cnn
+    Shrinkage, Let, Cnn or GeneratorPrior
         With its fitted numbers, in multiples of the noise: `restore(other, fitted)` applies them to any image
         of the same kind, and a `TransferWarning` says when its noise is another. A network lies in a file of
         its own; where learning did not make it surely better, a `TuningWarning` says so and the method comes
@@ -268,7 +270,9 @@ def fit(
     step = recipe_of(method, noise).steps[0]
     stack = stack_of(image, axes)
     aim = None if target is None else stack_of(target, stack.axes)
-    if loss is None and aim is None and isinstance(step.restorer, Cnn):
+    if isinstance(step.restorer, GeneratorPrior):
+        loss = loss or "supervised"
+    elif loss is None and aim is None and isinstance(step.restorer, Cnn):
         found = step.noise or estimated_noise(stack)
         step, loss = replace(step, noise=found), blind_loss(found)
     chosen = chosen_loss(loss, aim is not None)

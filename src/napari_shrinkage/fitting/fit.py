@@ -14,22 +14,23 @@ from pathlib import Path
 
 from ..devices import chosen_device
 from ..engine import resolve
-from ..losses import Example, Loss, Supervised
+from ..losses import Example, Loss, Noise2Noise, Supervised
 from ..recipe import Step
-from ..restorers import Cnn, Let, Restorer, Shrinkage
+from ..restorers import Cnn, GeneratorPrior, Let, Restorer, Shrinkage
 from ..restorers.fitted import Fitted, typical_noise
 from ..rules import TanhHard
 from ..stack import Stack
 from .descent import descended
 from .exact import exact_thresholds, has_curves
 from .example import example_of, part_of
+from .generator import generator_fitting, new_generator_file
 from .parts import Parts
 from .progress import Fit, FitProgress, Work
 from .tuning import STEPS, Wish, tuning
 
 ITERATIONS = 32
 FAR, NEAR = 0.3, 0.1  # rates of a descent: from anywhere, and from thresholds that suit each band alone
-FITTED = (Shrinkage, Let, Cnn)
+FITTED = (Shrinkage, Let, Cnn, GeneratorPrior)
 WEIGHT_PIXELS = 2**20  # per channel, on which linear weights are solved
 
 
@@ -48,7 +49,7 @@ def fitting(
     Parameters
     ----------
     step : Step
-        A `Shrinkage`, a `Let` or a `Cnn`, and the noise; None estimates it.
+        A `Shrinkage`, a `Let`, a `Cnn` or a `GeneratorPrior`, and the noise; None estimates it.
     stack : Stack
         The noisy image; all its planes take part.
     loss : Loss
@@ -81,6 +82,11 @@ def fitting(
     """
     count = ITERATIONS if iterations is None else iterations
     _check(step.restorer, loss, count)
+    if isinstance(step.restorer, GeneratorPrior):
+        _check_drawn(loss, target)
+        _check_cover(stack, target)
+        file = path or new_generator_file(step.restorer, stack)
+        return (yield from generator_fitting(step, stack, loss, target, iterations, device, file))
     _check_target(stack, loss, target)
     if isinstance(step.restorer, Cnn):
         wish = Wish(loss, iterations or STEPS, path, stopped)
@@ -172,7 +178,8 @@ def _check(restorer: Restorer, loss: Loss, iterations: int) -> None:
     if not isinstance(restorer, FITTED):
         raise TypeError(
             f"{type(restorer).__name__} has no numbers to fit; give a Shrinkage, whose thresholds are "
-            "fitted, a Let, whose weights are, or a Cnn, whose network is fine-tuned."
+            "fitted, a Let, whose weights are, a Cnn, whose network is fine-tuned, or a GeneratorPrior, "
+            "which is trained."
         )
     if isinstance(restorer, Let) and not loss.separable:
         raise ValueError(
@@ -197,6 +204,20 @@ def _check_target(stack: Stack, loss: Loss, target: Stack | None) -> None:
             f"the loss {loss.title} looks at the noisy image alone, and a target was given. Leave it "
             "out, or use Supervised (a clean target) or Noise2Noise (a second noisy image)."
         )
+    _check_cover(stack, target)
+
+
+def _check_drawn(loss: Loss, target: Stack | None) -> None:
+    if type(loss) is Supervised or (type(loss) is Noise2Noise and target is not None):
+        return
+    raise ValueError(
+        f"a generator learns to draw images, and {loss.title} does not say which. Use Supervised: without a "
+        "target it learns to draw the images of the stack, with one those of the target; or Noise2Noise with "
+        "a second noisy stack as the target."
+    )
+
+
+def _check_cover(stack: Stack, target: Stack | None) -> None:
     if target is not None and (target.shape, target.axes) != (stack.shape, stack.axes):
         raise ValueError(
             f"the target has shape {target.shape} (axes {target.axes}), the image {stack.shape} (axes "

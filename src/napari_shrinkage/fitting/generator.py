@@ -19,6 +19,7 @@ import numpy as np
 from ..engine import digest
 from ..losses import Loss
 from ..nn.trained_generator import TrainedGenerator, generator_of
+from ..nn.weights import model_folder, short, unused_path
 from ..recipe import Step
 from ..restorers.generator_prior import GeneratorPrior
 from ..stack import Float, Stack
@@ -105,7 +106,7 @@ def generator_fitting(
         On the same grid: what the images of the stack shall become, clean or with noise of its own. None
         takes the stack itself; then inputs get noise of random strength, so that the encoder knows noise.
     iterations : int or None
-        Steps of 64 images; None is 4000.
+        Steps of 64 images; None is 3000.
     device : str
         Where it is trained.
     path : Path
@@ -148,10 +149,17 @@ def generator_fitting(
         "held_out": repr(min(risks)),
         "licence": "that of the training images",
     }
+    path.parent.mkdir(parents=True, exist_ok=True)
     _measured(work, facts).save(path)
-    name = str(Path(path).resolve())
+    name = str(path.resolve())
     trained = restorer.replace(weights=name, checksum=generator_of(name)[1], looked=None, unlike=None)
     return Fit(replace(step, restorer=trained), tuple(risks))
+
+
+def new_generator_file(restorer: GeneratorPrior, stack: Stack) -> Path:
+    """Return a path in the user's folder of generators where no file is, named by network and data."""
+    stem = f"{restorer.network}-{restorer.latent}-{short(digest(stack))}"
+    return unused_path(stem, model_folder() / "generators")
 
 
 def _prepared(restorer: GeneratorPrior, stack: Stack, target: Stack | None, device: str) -> _Work:

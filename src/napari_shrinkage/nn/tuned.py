@@ -13,17 +13,13 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .dncnn import Dncnn, Fdncnn
-from .ffdnet import Ffdnet
 from .models import OWN, Card
-from .unet import Unet
-from .weights import file_checksum, model_folder
+from .weights import file_checksum, short, unused_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 KEPT = 3  # files of a network on the way
-DIGITS = 8  # of a digest, in the name of a file
 
 Tensors = Mapping[str, "Tensor"]
 
@@ -36,6 +32,10 @@ def check_tunable(network: nn.Module, card: Card) -> None:
     TypeError
         If it is another; the message says which are.
     """
+    from .dncnn import Dncnn, Fdncnn
+    from .ffdnet import Ffdnet
+    from .unet import Unet
+
     if card.network in OWN or type(network) in (Unet, Ffdnet, Dncnn, Fdncnn):
         return
     raise TypeError(
@@ -46,11 +46,7 @@ def check_tunable(network: nn.Module, card: Card) -> None:
 
 def new_file(card: Card, digest: str) -> Path:
     """Return a path in the user's folder of models where no file is: named by the network and the data."""
-    stem = f"{card.path.stem}-{digest.partition(':')[2][:DIGITS]}"
-    folder, number = model_folder(), 1
-    while (path := folder / f"{stem}{f'-{number}' if number > 1 else ''}.safetensors").exists():
-        number += 1
-    return path
+    return unused_path(f"{card.path.stem}-{short(digest)}")
 
 
 def write_tuned(weights: Tensors, card: Card, path: Path, facts: Mapping[str, str]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "weights"
 FOLDER_VARIABLE = "NAPARI_SHRINKAGE_MODELS"
+DIGITS = 8  # of a digest, in the name of a file
 SHOWN = 12  # digits of a checksum in a message
 
 
@@ -27,6 +28,19 @@ def model_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("napari-shrinkage") / "models"
+
+
+def unused_path(stem: str, folder: Path | None = None) -> Path:
+    """Return the path of a weight file that is not there yet, in the user's folder of models or another."""
+    chosen, number = folder or model_folder(), 1
+    while (path := chosen / f"{stem}{f'-{number}' if number > 1 else ''}.safetensors").exists():
+        number += 1
+    return path
+
+
+def short(digest: str) -> str:
+    """Return so much of a digest ("name:hexadecimal") as tells the files of a folder apart."""
+    return digest.rpartition(":")[2][:DIGITS]
 
 
 def weight_path(name: str) -> Path:

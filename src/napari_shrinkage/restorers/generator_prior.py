@@ -17,7 +17,6 @@ from ..nn.trained_generator import TrainedGenerator, generator_of
 from ..noise import Gaussian, NoiseModel
 from ..stack import Float
 from .base import Apply, Restorer
-from .fitted import Fitted
 from .generator_misfit import Misfit, misfit_of
 
 if TYPE_CHECKING:
@@ -60,8 +59,6 @@ class GeneratorPrior(Restorer):
         File of the trained generator; None is not yet trained.
     checksum : str
         The sha256 checksum that this file must have; None takes any.
-    fitted : Fitted
-        Always absent: what the generator was trained on stands in its file.
     looked, unlike : int
         How many images were looked at, and how many of them are unlike the training stack.
 
@@ -92,7 +89,6 @@ class GeneratorPrior(Restorer):
     seed: Annotated[int, at.Ge(0), at.Le(2**31 - 1), ADVANCED] = 0
     weights: Annotated[str | None, HIDDEN] = None
     checksum: Annotated[str | None, HIDDEN] = None
-    fitted: Annotated[Fitted | None, HIDDEN] = None
     looked: Annotated[int | None, at.Ge(0), HIDDEN] = None
     unlike: Annotated[int | None, at.Ge(0), HIDDEN] = None
 
