@@ -10,11 +10,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from ..engine import Progress
+from ..fitting import blind_loss
 from ..noise import NoiseModel
 from ..recipe import Plan
 from ..restorers import Cnn
 from .adapt_editor import AdaptEditor, InUse
-from .adapting import Adapted, Timed, Wish, adapting, loss_for, verdict_in_words
+from .adapting import Adapted, Timed, Wish, adapting, verdict_in_words
 from .jobs import Work
 from .learning import Lesson
 from .learning_panel import LearningPanel
@@ -123,4 +124,4 @@ class AdaptWidget(LearningPanel):
         """Show which loss suits the noise, as far as that is known."""
         content = self.source.content
         noise = self.noise.value or (None if content is None else content.known_noise)
-        self.loss.show_suitable(None if noise is None else loss_for(noise))
+        self.loss.show_suitable(None if noise is None else blind_loss(noise))

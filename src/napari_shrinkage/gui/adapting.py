@@ -16,10 +16,8 @@ from pathlib import Path
 from threading import Event
 
 from ..engine import Progress
-from ..fitting import FitProgress, fitting
-from ..fitting.tuning import CHECKS, Tuning
-from ..losses import Loss, PoissonGaussianSure, Sure
-from ..noise import Gaussian, NoiseModel
+from ..fitting import FitProgress, Tuning, blind_loss, fitting
+from ..fitting.tuning import CHECKS
 from ..recipe import Step
 from ..restorers import Cnn
 from .jobs import Work
@@ -94,18 +92,13 @@ def adapting(lesson: Lesson, wish: Wish, stop: Event, device: str) -> Work:
     assert isinstance(lesson.restorer, Cnn)
     path = new_path(wish.folder, lesson.restorer, wish.name)
     noise = yield from noise_of(lesson)
-    chosen = lesson if not wish.automatic else replace(lesson, loss=loss_for(noise))
+    chosen = lesson if not wish.automatic else replace(lesson, loss=blind_loss(noise))
     step = Step(lesson.restorer, noise)
     aim = chosen.loss, lesson.target, wish.steps
     work = fitting(step, lesson.stack, *aim, device=device, path=path, stopped=stop.is_set)
     steps, fit = yield from _timed(work)
     assert isinstance(fit, Tuning)
     return Adapted(chosen, fit, steps, time.perf_counter() - begun, path, stop.is_set())
-
-
-def loss_for(noise: NoiseModel) -> Loss:
-    """Return the loss of the image alone that suits its noise."""
-    return Sure() if isinstance(noise, Gaussian) else PoissonGaussianSure()
 
 
 def new_path(folder: Path, restorer: Cnn, name: str) -> Path:

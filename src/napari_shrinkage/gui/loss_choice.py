@@ -19,8 +19,7 @@ from .fields import index_of
 ALONE, PAIRS, CLEAN = "One image", "Two images", "A clean image"
 AUTOMATIC = f"{ALONE}: automatic"
 AUTOMATIC_TIP = (
-    "An unbiased estimate of the error from the noisy image and its noise: SURE where the noise is as strong "
-    "everywhere, Poisson-Gaussian SURE where it rises with brightness."
+    "From the noisy image and its noise: SURE, or Noise2Self where neighbouring pixels share their noise."
 )
 LEFT_OUT = (SupervisedPsnr,)
 
