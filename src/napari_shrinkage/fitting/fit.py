@@ -63,7 +63,7 @@ def fitting(
     path : Path, optional
         The weight file of a network; None is a new one in the user's folder of models.
     stopped : callable
-        Asked before every step of a network: True ends the work, and the best so far is kept.
+        Asked at every step of a network: True ends the work, and the best so far is kept.
 
     Yields
     ------
@@ -86,7 +86,8 @@ def fitting(
         _check_drawn(loss, target)
         _check_cover(stack, target)
         file = path or new_generator_file(step.restorer, stack)
-        return (yield from generator_fitting(step, stack, loss, target, iterations, device, file))
+        wanted = step, stack, loss, target, iterations, device, file, stopped
+        return (yield from generator_fitting(*wanted))
     _check_target(stack, loss, target)
     if isinstance(step.restorer, Cnn):
         wish = Wish(loss, iterations or STEPS, path, stopped)

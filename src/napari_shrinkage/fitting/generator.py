@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +91,7 @@ def generator_fitting(
     iterations: int | None,
     device: str,
     path: Path,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Generator[FitProgress, None, Fit]:
     """Train a generator, telling the held-out loss about every second; closing the generator cancels.
 
@@ -111,11 +112,13 @@ def generator_fitting(
         Where it is trained.
     path : Path
         The file to write.
+    stopped : callable
+        Asked after every step: True ends the training, and the best weights so far are kept.
 
     Yields
     ------
     GeneratorProgress
-        With the held-out loss, and pairs of images to show.
+        With the held-out loss, and pairs of images to show; the first before any step.
 
     Returns
     -------
@@ -138,13 +141,13 @@ def generator_fitting(
     started, steps = time.perf_counter(), ITERATIONS if iterations is None else iterations
     yield GeneratorProgress(0, steps, "reading the images")
     work = _prepared(restorer, stack, target, device)
-    risks = yield from _trained(work, restorer, steps)
-    yield GeneratorProgress(steps, steps, "measuring what it can draw", risks[-1])
+    risks, taken = yield from _trained(work, restorer, steps, stopped)
+    yield GeneratorProgress(taken, taken, "measuring what it can draw", risks[-1])
     facts = {
         "loss": loss.name,
         "source": digest(stack),
         "images": str(len(work.trained.inputs)),
-        "steps": str(steps),
+        "steps": str(taken),
         "seconds": f"{time.perf_counter() - started:.1f}",
         "held_out": repr(min(risks)),
         "licence": "that of the training images",
@@ -204,14 +207,17 @@ def _finite(images: list[Float]) -> list[Float]:
     return [one[known] for one in images]
 
 
-def _trained(work: _Work, restorer: GeneratorPrior, steps: int) -> Generator[FitProgress, None, list[float]]:
-    """Train the network, keeping the weights of least held-out loss, which are returned with all losses."""
+def _trained(
+    work: _Work, restorer: GeneratorPrior, steps: int, stopped: Callable[[], bool]
+) -> Generator[FitProgress, None, tuple[list[float], int]]:
+    """Train the network and keep its weights of least held-out loss; return all losses, and the steps."""
     import torch
 
     network, risks = work.network, [_held_out(work)]
     best, kept = risks[0], copy.deepcopy(network.state_dict())
     optimiser = torch.optim.AdamW(network.parameters(), weight_decay=DECAY)
-    told = time.perf_counter()
+    yield GeneratorProgress(0, steps, "starting", risks[0], None, _pairs(work))
+    told, number = time.perf_counter(), 0
     for number, batch in enumerate(_batches(work, steps), start=1):
         rate = RATES[restorer.network] * (1 + math.cos(math.pi * number / steps)) / 2
         optimiser.param_groups[0]["lr"] = rate
@@ -220,15 +226,18 @@ def _trained(work: _Work, restorer: GeneratorPrior, steps: int) -> Generator[Fit
             optimiser.zero_grad()
             risk.backward()
         optimiser.step()
-        if time.perf_counter() - told < SECOND and number < steps:
+        ended = number == steps or stopped()
+        if time.perf_counter() - told < SECOND and not ended:
             continue
         risks.append(_held_out(work))
         if risks[-1] < best:
             best, kept = risks[-1], copy.deepcopy(network.state_dict())
         yield GeneratorProgress(number, steps, "training", risks[-1], None, _pairs(work))
         told = time.perf_counter()
+        if ended:
+            break
     network.load_state_dict(kept)
-    return risks
+    return risks, number
 
 
 def _batches(work: _Work, steps: int) -> Iterator[_Images]:
