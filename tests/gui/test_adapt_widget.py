@@ -218,6 +218,8 @@ def test_an_image_that_is_too_small_gives_a_message(opened, seen, qtbot, wait_fo
     _, _, widget = opened(seen[:64, :64])
     learn(qtbot, widget, wait_for)
     assert "64 x 64 pixels" in widget.messages.text()
+    wait_for(lambda: widget.live.last is not None and not widget.live.busy)
+    assert "64 x 64 pixels" in widget.messages.text()  # not taken back by a picture
     assert widget.learn_button.isEnabled()
 
 

@@ -19,6 +19,7 @@ from .learning import Lesson, restorer_of, risk_of
 from .loss_row import LossRow
 from .menu import RecipeMenu
 from .panel import Panel
+from .preview import Preview
 from .progress import ProgressRow
 from .risk_plot import RiskPlot
 
@@ -50,6 +51,7 @@ class LearningPanel(Panel):
         self.lesson: Lesson | None = None
         self.learned: Any = None
         self._stop = Event()
+        self._trouble = ""  # why the last fit failed
         self._learning_ready = False
         super().__init__(viewer, editor, parent)
         self.fit.setParent(self)
@@ -72,7 +74,7 @@ class LearningPanel(Panel):
         lesson = self._next_lesson()
         if lesson is None:
             return
-        self.lesson, self._stop = lesson, Event()
+        self.lesson, self._stop, self._trouble = lesson, Event(), ""
         self.messages.say("")
         self.gain.hide()
         self.curve.begin()
@@ -158,6 +160,7 @@ class LearningPanel(Panel):
         self.fit.running_changed.connect(self._fit_running)
 
     def _source_changed(self) -> None:
+        self._trouble = ""
         super()._source_changed()
         if self._learning_ready:
             content = self.source.content
@@ -167,6 +170,12 @@ class LearningPanel(Panel):
     def _wish_changed(self) -> None:
         if not self.fit.running:
             super()._wish_changed()
+
+    def _previewed(self, preview: Preview) -> None:
+        """Show a picture; why a fit failed stays to be read."""
+        super()._previewed(preview)
+        if self._trouble:
+            self.messages.warn(self._trouble)
 
     def _fit_progressed(self, progress: Progress) -> None:
         risk, restorer = risk_of(progress), restorer_of(progress)
@@ -184,6 +193,7 @@ class LearningPanel(Panel):
             self._take(learned)
 
     def _fit_failed(self, message: str) -> None:
+        self._trouble = message
         self.messages.warn(message)
         self.curve.hide()
 
