@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
+import importlib
 import math
 import sys
 from pathlib import Path
@@ -15,22 +15,24 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import napari_shrinkage as ns
 from napari_shrinkage.nn.models import card_of, network_of
 from napari_shrinkage.nn.unet import Unet
+from napari_shrinkage.nn.weights import file_checksum
 
-SCRIPT = Path(__file__).parents[1] / "training" / "denoisers.py"
+TRAINING = Path(__file__).parents[1] / "training"
 A_MOMENT = 1e-3  # seconds
+
+
+def script(name: str) -> ModuleType:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(TRAINING))
+        return importlib.import_module(name)
 
 
 @pytest.fixture(scope="module")
 def denoisers() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("denoisers", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["denoisers"] = module  # where its dataclass looks for its annotations
-    spec.loader.exec_module(module)
-    return module
+    return script("denoisers")
 
 
 @pytest.fixture
@@ -87,6 +89,19 @@ def test_trained_weights_are_read_with_their_card(
     read = network_of(str(path)).state_dict()
     assert read.keys() == kept.keys()
     assert all(torch.equal(read[name], value.half().float()) for name, value in kept.items())
+
+
+def test_a_trained_learned_dct_restores_by_its_own_file(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "own.safetensors"
+    words = ["--data", pictures, "--validation", pictures, "--out", out, "--minutes", A_MOMENT / 60]
+    size = ["--side", 5, "--extra", 3, "--hidden", 4, "--crop", 17, "--threads", torch.get_num_threads()]
+    monkeypatch.setattr(sys, "argv", [str(word) for word in ("learned_dct.py", *words, *size)])
+    script("learned_dct").main()
+    noisy = 20 * np.random.default_rng(0).standard_normal((32, 32))
+    method = ns.LearnedDct(weights=str(out), checksum=file_checksum(out))
+    assert ns.restore(noisy, method, noise=20).std() < 15
 
 
 def test_a_colour_network_begins_as_a_gray_one_of_the_sum_of_colours(denoisers: ModuleType) -> None:

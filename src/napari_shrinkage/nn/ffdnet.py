@@ -94,6 +94,18 @@ class ResidualFfdnet(Ffdnet):
        Processing On Line 9, 2019, doi:10.5201/ipol.2019.231.
     """
 
+    def start(self) -> None:
+        """Set the first weights, from torch's random numbers: near an identity, which finds no noise."""
+        layers = list[Any](self.layers)
+        with torch.no_grad():
+            for layer in layers:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
+            for layer in layers[1:]:
+                layer.weight *= SMALL
+            for layer in layers[1:-1]:
+                layer.weight += nn.init.dirac_(torch.empty_like(layer.weight))
+
     def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
         """Return the restored image (B, C, Y, X); `sigma` is (B, 1, 1, 1) or (B, 1, Y, X)."""
         return image - self.noise(image, sigma)
