@@ -7,7 +7,7 @@ every fifth image.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -98,13 +98,14 @@ class Referee:
             ),
         )
 
-    def losses(self, restoring: Callable[[Example], Restore]) -> tuple[float, ...]:
-        """Return the loss of each window."""
+    def losses(self, restoring: Callable[[Example], Restore]) -> Iterator[float]:
+        """Yield the loss of each window."""
         import torch
 
-        with torch.no_grad():
-            pairs = zip(self.objectives, self.examples, strict=True)
-            return tuple(float(loss(restoring(part))) for loss, part in pairs)
+        for loss, part in zip(self.objectives, self.examples, strict=True):
+            with torch.no_grad():
+                found = float(loss(restoring(part)))
+            yield found
 
 
 def verdict(before: Sequence[float], after: Sequence[float]) -> Verdict:

@@ -128,16 +128,13 @@ def tuning(
     everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(wish.loss, Supervised))
     learned, held_out = split(everything)
     referee = Referee.of(everything, held_out, wish.loss, plan.device)
-    yield FitProgress(0, wish.steps, "looking at the part held out")
-    course = Course(pupil, referee)
-    course.look(0)
+    course = Course(pupil, referee, wish.steps)
+    yield from course.look(0)
     course.check(wish.loss)
-    yield course.progress(wish.steps)
     for number in _steps(pupil, everything, learned, wish):
         stopped = wish.stopped()
         if stopped or number == wish.steps or number % max(wish.steps // CHECKS, 1) == 0:
-            course.look(number)
-            yield course.progress(wish.steps)
+            yield from course.look(number)
         else:
             yield FitProgress(number, wish.steps, "learning")
         if stopped:
@@ -218,12 +215,14 @@ class Course:
         The network.
     referee : Referee
         The held-out part.
+    steps : int
+        Of the whole course.
     """
 
     pupil: Pupil
     referee: Referee
+    steps: int
     looks: list[tuple[float, ...]] = field(default_factory=list)
-    step: int = 0
     best: int = 0  # number of a look
     best_step: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
@@ -238,12 +237,22 @@ class Course:
         """On the best network, against the first."""
         return verdict(self.looks[0], self.looks[self.best])
 
-    def look(self, step: int) -> None:
-        """Measure the network after so many steps, and keep it if it is the best so far."""
-        self.step = step
-        self.looks.append(self.referee.losses(self.pupil.restoring))
+    def look(self, step: int) -> Iterator[FitProgress]:
+        """Measure the network after so many steps, and keep it if it is the best so far.
+
+        The last progress has the mean loss, and a method that has the network as it is now.
+        """
+        losses = []
+        for loss in self.referee.losses(self.pupil.restoring):
+            losses.append(loss)
+            yield FitProgress(step, self.steps, "looking at the part held out")
+        self.looks.append(tuple(losses))
+        weights = self.pupil.weights()
         if not self.weights or self.risks[-1] < self.risks[self.best]:
-            self.best, self.best_step, self.weights = len(self.looks) - 1, step, self.pupil.weights()
+            self.best, self.best_step, self.weights = len(self.looks) - 1, step, weights
+        live = live_file(weights, self.pupil.restorer.card)
+        restorer = self.pupil.restorer.replace(model=str(live), weights=None, checksum=None)
+        yield FitProgress(step, self.steps, "learning", self.risks[-1], restorer)
 
     def check(self, loss: Loss) -> None:
         """Raise an error if the loss has no value on the held-out part."""
@@ -252,13 +261,6 @@ class Course:
                 f"{loss.title} has no value on this image ({self.risks[0]}). Check the noise: by its model "
                 "the pixels may have none."
             )
-
-    def progress(self, steps: int) -> FitProgress:
-        """Return the progress, with a method that has the network as it is now."""
-        card = self.pupil.restorer.card
-        live = live_file(self.pupil.weights(), card)
-        restorer = self.pupil.restorer.replace(model=str(live), weights=None, checksum=None)
-        return FitProgress(self.step, steps, "learning", self.risks[-1], restorer)
 
 
 def _steps(pupil: Pupil, example: Example, windows: Sequence[Window], wish: Wish) -> Iterator[int]:

@@ -104,7 +104,7 @@ class CnnEditor(QWidget):
     def ask_file(self) -> None:
         """Ask for a weight file and open it."""
         folder = preferred_model_folder()
-        path, _ = QFileDialog.getOpenFileName(self, "Open weight file", str(folder or ""), FILES)
+        path, _ = QFileDialog.getOpenFileName(self, "Open weight file", str(folder), FILES)
         if path:
             self.open_file(path)
 
@@ -144,7 +144,7 @@ class CnnEditor(QWidget):
 
     def _offer(self) -> None:
         """List the models that are there, and the one in use."""
-        for model in (*available_models(preferred_model_folder() or ""), self.value.model):
+        for model in (*available_models(preferred_model_folder()), self.value.model):
             self.models.offer(model)
 
     def _read(self, models: list[str], afresh: bool = False) -> None:

@@ -6,6 +6,8 @@ its own, of which the last few are kept until the program ends.
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 import time
 from collections.abc import Mapping
@@ -77,7 +79,7 @@ def write_tuned(weights: Tensors, card: Card, path: Path, facts: Mapping[str, st
 
 def live_file(weights: Tensors, card: Card) -> Path:
     """Write a network as it is on the way; the last few such files are kept until the program ends."""
-    path = Path(_scratch().name) / f"{time.monotonic_ns()}.safetensors"
+    path = _scratch() / f"{time.monotonic_ns()}.safetensors"
     write_tuned(weights, card, path, {})
     for old in sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime_ns)[:-KEPT]:
         old.unlink()
@@ -85,5 +87,8 @@ def live_file(weights: Tensors, card: Card) -> Path:
 
 
 @cache
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="napari-shrinkage-")
+def _scratch() -> Path:
+    """Return a folder that goes when the program ends."""
+    folder = tempfile.mkdtemp(prefix="napari-shrinkage-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
