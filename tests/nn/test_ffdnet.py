@@ -23,16 +23,17 @@ def pictures(colors: int) -> Tensor:
 
 
 @pytest.mark.parametrize("colors", [1, 3])
-def test_at_the_start_an_image_passes_unchanged(colors: int) -> None:
-    network = Ffdnet(colors)
-    network.start()
-    image = pictures(colors)
+def test_the_plain_form_of_a_residual_network_gives_the_same_image(colors: int) -> None:
+    network = seeded(ResidualFfdnet(colors, 5, 16))
+    plain, image, level = network.plain(), pictures(colors) - 0.5, torch.full((2, 1, 1, 1), 0.2)
+    assert network.noise(image, level).std() > 0.01
+    assert type(plain) is Ffdnet
     with torch.no_grad():
-        assert torch.allclose(network(image, torch.full((2, 1, 1, 1), 0.2)), image, atol=1e-6)
+        assert torch.allclose(plain(image, level), network(image, level), rtol=0, atol=1e-5)
 
 
 def test_at_the_start_every_weight_that_is_learned_gets_a_gradient_soon() -> None:
-    network = Ffdnet(1, depth=4, features=16)
+    network = ResidualFfdnet(1, depth=4, features=16)
     network.start()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
     image = pictures(1)

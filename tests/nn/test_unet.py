@@ -42,8 +42,10 @@ def test_no_layer_has_a_bias() -> None:
 
 
 def test_at_the_start_little_is_taken_off() -> None:
-    network = Unet(1, 8, 2)
-    network.start()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = Unet(1, 8, 2)
+        network.start()
     image = pictures(1).float()
     with torch.no_grad():
         noise = network.noise(image, SIGMA.float())

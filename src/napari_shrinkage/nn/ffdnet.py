@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, pixel_shuffle, pixel_unshuffle
 
 SMALL = 0.15  # of He's std, for what is learned on top of the identity
+RAISED = 4.0  # an image of range 0 to 1 with any noise stays above the negative of it
 SIZES = {1: (15, 64), 3: (12, 96)}  # colours: convolutions and features, as published
 
 
@@ -29,9 +30,6 @@ class Ffdnet(nn.Module):
 
     Notes
     -----
-    At the start some features hand the sub-images on, and the others add nothing yet: a deep plain chain then
-    learns like a residual one. No more than the first weights differ from the published network.
-
     The four sub-images pass together, as channels, so one output pixel costs a quarter of the weights in
     multiplications: 121,104 for gray.
 
@@ -59,22 +57,6 @@ class Ffdnet(nn.Module):
         """How far, in pixels, an input pixel may lie from an output pixel that it takes part in."""
         return 2 * self.depth + 1
 
-    def start(self) -> None:
-        """Set the first weights, from torch's random numbers."""
-        handed, layers = 4 * self.colors, list[Any](self.layers)
-        with torch.no_grad():
-            for layer in layers:
-                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
-            for layer in layers[1:]:
-                layer.weight *= SMALL
-            for layer in layers[1:-1]:
-                nn.init.dirac_(own := torch.empty_like(layer.weight))
-                layer.weight += own
-            for layer in layers:
-                layer.weight[:handed] = 0
-                layer.weight[range(handed), range(handed), 1, 1] = 1
-
     def forward(self, image: Tensor, sigma: Tensor) -> Tensor:
         """Return the restored image (B, C, Y, X); `sigma` is (B, 1, 1, 1) or (B, 1, Y, X)."""
         x = pixel_unshuffle(image, 2)
@@ -86,7 +68,12 @@ class Ffdnet(nn.Module):
 
 
 class ResidualFfdnet(Ffdnet):
-    """FFDNet whose chain estimates the noise, as that of Tassano, Delon and Veit [1]_.
+    """FFDNet whose chain estimates the noise, as that of Tassano, Delon and Veit [1]_; ours is of this kind.
+
+    Notes
+    -----
+    It learns far faster: trained for 4 minutes it is as good as the plain chain after an hour. What it rounds
+    in a coarse number format is the noise, not the image.
 
     References
     ----------
@@ -95,7 +82,7 @@ class ResidualFfdnet(Ffdnet):
     """
 
     def start(self) -> None:
-        """Set the first weights, from torch's random numbers: near an identity, which finds no noise."""
+        """Set the first weights, from torch's random numbers: hidden layers near the identity."""
         layers = list[Any](self.layers)
         with torch.no_grad():
             for layer in layers:
@@ -113,3 +100,28 @@ class ResidualFfdnet(Ffdnet):
     def noise(self, image: Tensor, sigma: Tensor) -> Tensor:
         """Return the noise of the image."""
         return super().forward(image, sigma)
+
+    def plain(self) -> Ffdnet:
+        """Return the plain network that does the same, for programs that know no other.
+
+        It has `4 * colors` more features, which hand the sub-images on past all layers, raised by `RAISED` so
+        that no rectifier cuts them; they must be above its negative.
+        """
+        layers, handed = list[Any](self.layers), 4 * self.colors
+        features = layers[0].out_channels
+        made = Ffdnet(self.colors, self.depth, features + handed).requires_grad_(False)
+        chain, past, images = list[Any](made.layers), range(features, features + handed), range(handed)
+        for layer, found in zip(chain, layers, strict=True):
+            leaving, entering = found.weight.shape[:2]
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+            layer.weight[:leaving, :entering] = found.weight
+            layer.bias[:leaving] = found.bias
+        chain[-1].weight.neg_()
+        chain[-1].bias.neg_().sub_(RAISED)
+        chain[0].bias[past] = RAISED
+        for layer in chain:
+            layer.weight[
+                images if layer is chain[-1] else past, images if layer is chain[0] else past, 1, 1
+            ] = 1
+        return made
