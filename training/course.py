@@ -56,7 +56,10 @@ class State(Generic[M]):
         held = torch.load(path, weights_only=True, map_location="cpu")
         self.model.load_state_dict(held["model"])
         self.averaged.load_state_dict(held["averaged"])
+        rates = [group["base"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(held["optimizer"])
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["base"] = rate  # the one asked for now
         self.rng.bit_generator.state = json.loads(held["rng"])
         self.step, self.seconds = held["step"], held["seconds"]
         self.log = [tuple(row) for row in held["log"]]

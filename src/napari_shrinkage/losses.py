@@ -33,8 +33,8 @@ Objective = Callable[[Restore], "Tensor"]
 
 ALPHA = 0.05  # of a probe's variance in the noise's; weaker ones show too few coefficients near a threshold
 SEEDS = 2**31  # there are
-FIELDS_APART = 1009  # seeds, of two draws: each field of a batch takes the next one
-GRIDS_APART = 10007  # of two draws: a prime, so that all grids have their turn
+FIELDS_APART = 1009  # seeds from one draw to the next, as each field of a batch takes a seed of its own
+GRIDS_APART = 10007  # places from the grid of one draw to that of the next; a prime reaches all of them
 SHARED = 0.1  # of a pixel's noise: from there on it tells of a neighbour's
 TINY = 1e-6
 STREAM = 0xF17  # of chance, so that no probe repeats noise that was simulated from the same seed
@@ -348,16 +348,20 @@ class Noise2Self(Loss):
 
 def _spots(loss: Noise2Self, example: Example) -> list[tuple[Tensor, Any]]:
     """Return for each grid the image with its pixels hidden, and which pixels count."""
-    noisy, ndim = example.noisy, len(example.shape)
     reach = max(_shared_reach(one) for one in example.correlations)
     step = max(loss.step, 2 * reach + 2)
-    places = np.linspace(loss.first, loss.first + step**ndim, loss.phases, endpoint=False).astype(int)
-    grids = [np.unravel_index(place, (step,) * ndim) for place in np.unique(places % step**ndim)]
+    if reach and 2 * reach + 2 > min(example.shape):
+        raise ValueError(
+            f"the noise is shared over {reach} pixels, so squares of {2 * reach + 1} are hidden, and the "
+            f"image has {' x '.join(map(str, example.shape))} pixels. Use Noise2Noise with a second image."
+        )
+    steps = [min(step, n) for n in example.shape]
+    count = math.prod(steps)
+    places = np.linspace(loss.first, loss.first + count, loss.phases, endpoint=False).astype(int)
     spots: list[tuple[Tensor, Any]] = []
-    for grid in grids:
-        if np.all(np.less(grid, example.shape)):  # others hide no pixel
-            hidden = (..., *(slice(int(start), None, step) for start in grid))
-            spots.append((_with_spots(noisy, hidden, reach), hidden))
+    for place in np.unique(places % count):
+        hidden = (..., *(slice(int(start), None, step) for start in np.unravel_index(place, steps)))
+        spots.append((_with_spots(example.noisy, hidden, reach), hidden))
     return spots
 
 

@@ -131,10 +131,11 @@ def test_the_network_of_the_start_is_left_alone(network):
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
-def test_where_nothing_is_to_be_learned_the_method_stays_as_it_was(models, network):
-    noise = 100 + np.float32(SIGMA) * np.random.default_rng(0).standard_normal((2, 96, 96), np.float32)
-    with pytest.warns(ns.TuningWarning, match="Not surely better"):
-        method = ns.fit(noise[0], network, "noise2noise", noise[1], noise=SIGMA, iterations=2)
+def test_where_nothing_is_to_be_learned_the_method_stays_as_it_was(network, models):
+    with pytest.warns(
+        ns.TuningWarning, match="Not surely better"
+    ):  # a network that takes nothing off is right
+        method = ns.fit(NOISY, network, "supervised", NOISY, noise=SIGMA, iterations=2)
     assert method == network
     assert not models.exists()
 
@@ -252,11 +253,11 @@ def test_a_network_is_held_to_what_it_was_where_the_noise_is_not_gaussian():
 
 
 def test_a_verdict_is_as_sure_as_the_windows_agree():
-    agreed = verdict([1.0, 1.2, 0.8], [0.9, 1.1, 0.71])
+    agreed = verdict([1.0, 1.2, 0.8], [0.9, 1.1, 0.71], [5, 5, 5])
     assert agreed.is_better
     assert agreed.uncertainty == pytest.approx(np.std([0.1, 0.1, 0.09], ddof=1) / 3**0.5)
-    assert not verdict([1.0, 1.2, 0.8], [0.5, 1.7, 0.4]).is_better
-    assert not verdict([1.0], [0.5]).is_better  # one window says nothing of its chance
+    assert not verdict([1.0, 1.2, 0.8], [0.5, 1.7, 0.4], [1, 1, 1]).is_better
+    assert not verdict([1.0], [0.5], [1]).is_better  # one window says nothing of its chance
     assert Verdict(2.0, 1.0, 0.1).gain == pytest.approx(3.0103, abs=1e-3)
 
 
@@ -265,6 +266,61 @@ def test_correlated_noise_is_learned_from_hidden_pixels_with_wide_spots(network)
     assert isinstance(blind_loss(ns.Gaussian(SIGMA)), Sure)
     with pytest.raises(ValueError, match=r"correlated between pixels.*Noise2Self"):
         tuned(network, Sure(), noise=CORRELATED)
+
+
+def test_a_verdict_counts_windows_by_their_pixels():
+    found = verdict([1.0, 9.0], [0.5, 9.0], [100, 0.001])
+    assert found.before == pytest.approx(1.0, abs=1e-3)
+    assert found.after == pytest.approx(0.5, abs=1e-3)
+
+
+def test_dark_windows_do_not_dilute_the_error(network):
+    light = np.full((80, 200), 0.5, np.float32)
+    light[:, 100:] = 60
+    counts = np.random.default_rng(0).poisson(light).astype(np.float32)
+    fit = tuned(network, Sure(), stack=Stack(counts, "YX"), noise=ns.PoissonGaussian(1.0))
+    assert fit.verdict.before == pytest.approx(1, abs=0.15)  # a network that takes nothing off
+
+
+def test_where_no_pixel_tells_an_error_says_so(network):
+    counts = np.random.default_rng(0).poisson(np.ones((80, 90))).astype(np.float32)
+    for loss in (Sure(), Noise2Self()):
+        with pytest.raises(ValueError, match=r"fewer than 3 electrons.*Noise2Noise"):
+            tuned(network, loss, stack=Stack(counts, "YX"), noise=ns.PoissonGaussian(1.0))
+
+
+@pytest.mark.filterwarnings("ignore::napari_shrinkage.TuningWarning")
+def test_a_single_step_is_a_step(network):
+    first, last = tuned(network, Supervised(), CLEAN, steps=1).risks
+    assert first != last
+
+
+def test_crops_of_correlated_noise_keep_its_direction():
+    diagonal = ns.Autocorrelation.from_kernel(np.eye(5))
+    counts = np.tile(np.arange(40.0), (6, 1, 40, 1)) + 100 * np.arange(40.0)[:, None]
+    whole = example(counts, ns.Gaussian(1.0, autocorrelation=diagonal))
+    batch = drawn_batch(whole, split(whole)[0], 32, 8, np.random.default_rng(0), "cpu")
+    slopes = np.sign(np.diff(batch.counts, axis=2)[..., 0, 0] * np.diff(batch.counts, axis=3)[..., 0, 0])
+    assert np.all(slopes == 1)
+    assert len(np.unique(np.sign(np.diff(batch.counts, axis=3)[..., 0, 0]))) == 2
+
+
+@pytest.mark.parametrize(("shape", "side"), [((6, 7), 2), ((9, 30), 3)])
+def test_hidden_pixels_are_found_in_images_smaller_than_the_grid(shape, side):
+    counts = np.random.default_rng(0).normal(size=(1, 1, *shape)).astype(np.float32)
+    lags = ns.Autocorrelation.from_kernel(np.ones((side, side)))
+    image = example(counts, ns.Gaussian(1.0, autocorrelation=lags))
+    for number in range(20):
+        assert np.isfinite(float(Noise2Self(step=16).redrawn(number).objective(image)(lambda z: z)))
+
+
+def test_noise_that_is_shared_over_the_whole_image_hides_it():
+    image = example(
+        np.zeros((1, 1, 5, 40)),
+        ns.Gaussian(1.0, autocorrelation=ns.Autocorrelation.from_kernel(np.ones((3, 3)))),
+    )
+    with pytest.raises(ValueError, match="shared over 2 pixels"):
+        Noise2Self().objective(image)
 
 
 def test_a_hidden_pixel_is_hidden_with_all_that_share_its_noise():
@@ -289,6 +345,8 @@ def test_what_cannot_be_learned_is_refused_with_a_reason(tmp_path, models, netwo
     (tmp_path / "old.safetensors").write_bytes(b"old")
     with pytest.raises(ValueError, match="exists"):
         tuned(network, Sure(), path=tmp_path / "old.safetensors")
+    with pytest.raises(ValueError, match="no folder that one may write to"):
+        tuned(network, Sure(), path=tmp_path / "old.safetensors" / "new.safetensors")
     with pytest.raises(ValueError, match="no noise"):
         tuned(network, Sure(), noise=ns.Gaussian(0.0))
     assert not models.exists()

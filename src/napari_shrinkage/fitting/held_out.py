@@ -9,16 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..losses import Example, Loss, Objective, Restore
 from .parts import cut
-from .recorrupted import judged
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from .recorrupted import ELECTRONS, gaussian_pixels, judged
 
 SHARE = 5  # one in so many is held out
 LEAST = 80  # pixels of the longer axis, of which a band can be held out
@@ -75,28 +71,38 @@ class Referee:
         One window each.
     objectives : tuple of callable
         The loss of each.
+    weights : tuple of float
+        How many of its pixels count.
     """
 
     examples: tuple[Example, ...]
     objectives: tuple[Objective, ...]
+    weights: tuple[float, ...]
 
     @classmethod
     def of(cls, example: Example, windows: Sequence[Window], loss: Loss, device: str) -> Referee:
         """Return the referee of some windows (batch, channels, *spatial) of an example.
 
-        Where the loss has a target it judges; else an unbiased estimate of the error does.
+        Where the loss has a target it judges; else an unbiased estimate of the error does, of the pixels
+        where it holds.
+
+        Raises
+        ------
+        ValueError
+            If it holds nowhere.
         """
         pixels = sum(math.prod(part.stop - part.start for part in window[2:]) for window in windows)
         side = min(max((pixels / LEAST_CELLS) ** (1 / len(example.shape)), LEAST_CELL), CELL)
         cells = [cell for window in windows for cell in _cells(window, side)]
-        parts = tuple(cut(example, [cell], device) for cell in cells)
-        return cls(
-            parts,
-            tuple(
-                loss.objective(part) if loss.needs_target else judged(part, number)
-                for number, part in enumerate(parts)
-            ),
-        )
+        parts = [cut(example, [cell], device) for cell in cells]
+        if loss.needs_target:
+            weights = tuple(float(part.counts.size) for part in parts)
+            return cls(tuple(parts), tuple(loss.objective(part) for part in parts), weights)
+        counted = [(part, float(gaussian_pixels(part).sum())) for part in parts]
+        kept = [(part, pixels) for part, pixels in counted if pixels]
+        _check_any(kept)
+        objectives = tuple(judged(part, number) for number, (part, _) in enumerate(kept))
+        return cls(tuple(part for part, _ in kept), objectives, tuple(pixels for _, pixels in kept))
 
     def losses(self, restoring: Callable[[Example], Restore]) -> Iterator[float]:
         """Yield the loss of each window."""
@@ -108,12 +114,23 @@ class Referee:
             yield found
 
 
-def verdict(before: Sequence[float], after: Sequence[float]) -> Verdict:
-    """Return what the losses of the same windows before and after say."""
-    difference = np.subtract(after, before)
-    count = difference.size
-    spread = float(difference.std(ddof=1)) / math.sqrt(count) if count > 1 else math.inf
-    return Verdict(float(np.mean(before)), float(np.mean(after)), spread)
+def _check_any(kept: Sequence[object]) -> None:
+    if not kept:
+        raise ValueError(
+            f"on the part held out all pixels have fewer than {ELECTRONS:g} electrons, or are cut off by the "
+            "camera, so the noisy image alone cannot say whether a network got better. Use Noise2Noise with "
+            "a second image, or Supervised with a clean one."
+        )
+
+
+def verdict(before: Sequence[float], after: Sequence[float], weights: Sequence[float]) -> Verdict:
+    """Return what the losses of the same windows before and after say, each counted by its weight."""
+    share = np.asarray(weights) / np.sum(weights)
+    first, last, count = float(share @ before), float(share @ after), share.size
+    if count < 2:
+        return Verdict(first, last, math.inf)
+    rest = share * (np.subtract(after, before) - (last - first))
+    return Verdict(first, last, math.sqrt(float(np.sum(rest**2)) * count / (count - 1)))
 
 
 def split(example: Example) -> tuple[list[Window], list[Window]]:
@@ -155,38 +172,41 @@ def drawn_batch(
 ) -> Example:
     """Return crops from anywhere in some windows as a batch, mirrored by chance.
 
-    Windows take part by their size. Mirrored noise has the same autocorrelation; noise turned by 90 degrees
-    need not.
+    All places are as likely. Correlated noise keeps its autocorrelation where all axes are mirrored.
     """
     import torch
 
+    spatial = list(range(2, example.noisy.ndim))
+    correlated = any(one is not None for one in example.correlations)
+    crops = []
+    for place in _places(windows, count, side, rng):
+        crop = cut(example, [place], device)
+        turned = rng.integers(2, size=len(spatial)).astype(bool)
+        axes = [
+            axis for axis, turn in zip(spatial, turned, strict=True) if (turned[0] if correlated else turn)
+        ]
+        crops.append(_mirrored(crop, axes))
+    targets = [crop.target for crop in crops if crop.target is not None]
+    return replace(
+        crops[0],
+        noisy=torch.cat([crop.noisy for crop in crops]),
+        target=torch.cat(targets) if targets else None,
+        counts=np.concatenate([crop.counts for crop in crops]),
+    )
+
+
+def _places(windows: Sequence[Window], count: int, side: int, rng: np.random.Generator) -> Iterator[Window]:
+    """Yield crops of a side, or as large as the windows are, from anywhere in them."""
     sizes = [[part.stop - part.start for part in window[2:]] for window in windows]
     sides = [min(side, *axis) for axis in zip(*sizes, strict=True)]
     room = np.array([math.prod(n - s + 1 for n, s in zip(each, sides, strict=True)) for each in sizes])
-    crops = []
     for index in rng.choice(len(windows), count, p=room / room.sum()):
         window = windows[index]
         corner = [
             part.start + int(rng.integers(n - s + 1))
             for part, n, s in zip(window[2:], sizes[index], sides, strict=True)
         ]
-        crop = cut(
-            example, [(*window[:2], *(slice(a, a + s) for a, s in zip(corner, sides, strict=True)))], device
-        )
-        crops.append(_mirrored(crop, [axis for axis in range(2, crop.noisy.ndim) if rng.integers(2)]))
-
-    def batch(parts: Sequence[Tensor]) -> Tensor:
-        return torch.cat(list(parts))
-
-    first = crops[0]
-    return replace(
-        first,
-        noisy=batch([crop.noisy for crop in crops]),
-        target=None
-        if first.target is None
-        else batch([crop.target for crop in crops if crop.target is not None]),
-        counts=np.concatenate([crop.counts for crop in crops]),
-    )
+        yield (*window[:2], *(slice(a, a + s) for a, s in zip(corner, sides, strict=True)))
 
 
 def _mirrored(crop: Example, axes: list[int]) -> Example:

@@ -23,6 +23,7 @@ from ..methods import to_record
 from ..nn.inference import fastest_precision
 from ..nn.models import network_of
 from ..nn.tuned import check_tunable, live_file, new_file, write_tuned
+from ..nn.weights import check_new_file
 from ..noise import NoiseModel, NoiseWarning
 from ..recipe import Plan, Step
 from ..restorers import Cnn
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 STEPS = 300
 RATE, BLIND_RATE = 2e-4, 1e-4  # with a second image to learn from, and without
 BATCH, SIDE = 8, 96  # crops of a step, and their side in pixels
-CHECKS = 10  # times that the held-out part is looked at
+CHECKS = 10  # looks at the held-out part at most, besides that at the start
 WARM_UP = 10  # steps
 LONGEST = 1.0  # norm of the gradient
 STREAM = 0x7E4E  # of chance
@@ -91,7 +92,7 @@ def tuning(
         The noisy image; all its planes take part.
     wish : Wish
         `loss`: what to make small. `steps` of Adam, each on 8 crops of 96 x 96 pixels. `path`: the weight
-        file to write, None for a new one in the user's folder of models. `stopped` is asked before every
+        file to write, None for a new one in the user's folder of models. `stopped` is asked after every
         step: True ends the work, and the best network so far is kept. `rate`: of learning; None suits our
         networks. `seed`: of crops and probes.
     target : Stack, optional
@@ -119,7 +120,8 @@ def tuning(
     TuningWarning
         If the method stays as it was.
     """
-    _check_path(wish.path)
+    if wish.path is not None:
+        check_new_file(wish.path)
     yield FitProgress(0, 1, "deciding from the data")
     begin = step.restorer.replace(blend=0.0, fitted=None)
     plan = resolve(Step(begin, step.noise), stack, device)
@@ -128,18 +130,20 @@ def tuning(
     everything = example_of(stack, target, plan.noise, plan.restorer, clean=isinstance(wish.loss, Supervised))
     learned, held_out = split(everything)
     referee = Referee.of(everything, held_out, wish.loss, plan.device)
+    path = wish.path or new_file(pupil.restorer.card, digest(stack))
+    check_new_file(path)
     course = Course(pupil, referee, wish.steps)
     yield from course.look(0)
     course.check(wish.loss)
     for number in _steps(pupil, everything, learned, wish):
         stopped = wish.stopped()
-        if stopped or number == wish.steps or number % max(wish.steps // CHECKS, 1) == 0:
+        if stopped or number == wish.steps or number % -(-wish.steps // CHECKS) == 0:
             yield from course.look(number)
         else:
             yield FitProgress(number, wish.steps, "learning")
         if stopped:
             break
-    return _finished(course, step, plan, stack, everything, wish)
+    return _finished(course, step, plan, stack, everything, wish, path)
 
 
 @dataclass(eq=False)
@@ -230,12 +234,12 @@ class Course:
     @property
     def risks(self) -> tuple[float, ...]:
         """The mean loss at each look."""
-        return tuple(float(np.mean(losses)) for losses in self.looks)
+        return tuple(float(np.average(losses, weights=self.referee.weights)) for losses in self.looks)
 
     @property
     def verdict(self) -> Verdict:
         """On the best network, against the first."""
-        return verdict(self.looks[0], self.looks[self.best])
+        return verdict(self.looks[0], self.looks[self.best], self.referee.weights)
 
     def look(self, step: int) -> Iterator[FitProgress]:
         """Measure the network after so many steps, and keep it if it is the best so far.
@@ -272,7 +276,7 @@ def _steps(pupil: Pupil, example: Example, windows: Sequence[Window], wish: Wish
     rate = wish.rate or (RATE if wish.loss.needs_target else BLIND_RATE)
     optimizer = torch.optim.Adam(parameters, rate, betas=(0.9, 0.99))
     for number in range(1, wish.steps + 1):
-        fall = (1 + math.cos(math.pi * number / wish.steps)) / 2
+        fall = (1 + math.cos(math.pi * (number - 1) / wish.steps)) / 2
         optimizer.param_groups[0]["lr"] = rate * min(number / WARM_UP, 1) * fall
         batch = drawn_batch(example, windows, BATCH, SIDE, rng, pupil.device)
         objective = _objective(wish.loss, batch, number, pupil)
@@ -295,7 +299,7 @@ def _objective(loss: Loss, batch: Example, number: int, pupil: Pupil) -> Objecti
 
 
 def _finished(
-    course: Course, step: Step, plan: Plan, stack: Stack, everything: Example, wish: Wish
+    course: Course, step: Step, plan: Plan, stack: Stack, everything: Example, wish: Wish, path: Path
 ) -> Tuning:
     """Return the better method, the network of a fine-tuned one in a file of its own."""
     found = course.verdict
@@ -309,7 +313,6 @@ def _finished(
         "tuned_by": f"{wish.loss.title}, {course.best_step} steps",
         "tuned_error": f"{found.before:.5g} before, {found.after:.5g} after, ± {found.uncertainty:.2g}",
     }
-    path = wish.path or new_file(card, source)
     checksum = write_tuned(course.weights, card, path, facts)
     note = Fitted(
         loss=wish.loss.name,
@@ -342,12 +345,3 @@ def _check_noise(loss: Loss, noise: NoiseModel) -> None:
 def _is_correlated(noise: NoiseModel) -> bool:
     colors = () if noise.color is None else noise.color.correlations
     return any(one is not None for one in (noise.autocorrelation, *colors))
-
-
-def _check_path(path: Path | None) -> None:
-    if path is None:
-        return
-    if path.suffix != ".safetensors":
-        raise ValueError(f"{path}: expected the name of a weight file that ends in .safetensors.")
-    if path.exists():
-        raise ValueError(f"{path} exists, and a record may name it; choose another name for the weights.")

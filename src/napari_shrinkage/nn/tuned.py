@@ -48,7 +48,8 @@ def check_tunable(network: nn.Module, card: Card) -> None:
 
 def new_file(card: Card, digest: str) -> Path:
     """Return a path in the user's folder of models where no file is: named by the network and the data."""
-    return unused_path(f"{card.path.stem}-{short(digest)}")
+    stem = card.path.stem.removesuffix(f"-{short(digest)}")  # of a network that learned from them before
+    return unused_path(f"{stem}-{short(digest)}")
 
 
 def write_tuned(weights: Tensors, card: Card, path: Path, facts: Mapping[str, str]) -> str:

@@ -30,6 +30,26 @@ def model_folder() -> Path:
     return user_data_path("napari-shrinkage") / "models"
 
 
+def check_new_file(path: Path) -> None:
+    """Raise an error if a weight file of this name cannot be written, or there is one.
+
+    Raises
+    ------
+    ValueError
+        The message says what would do.
+    """
+    if path.suffix != ".safetensors":
+        raise ValueError(f"{path}: expected the name of a weight file that ends in .safetensors.")
+    if path.exists():
+        raise ValueError(f"{path} exists, and a record may name it; choose another name for the weights.")
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ValueError(
+            f"{path} cannot be written, as {there} is no folder that one may write to. Name another file by "
+            f"save_as=..., or another folder by the environment variable {FOLDER_VARIABLE}."
+        )
+
+
 def unused_path(stem: str, folder: Path | None = None) -> Path:
     """Return the path of a weight file that is not there yet, in the user's folder of models or another."""
     chosen, number = folder or model_folder(), 1
