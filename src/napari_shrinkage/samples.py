@@ -17,6 +17,7 @@ from .stack import Array, Stack
 
 Float64 = npt.NDArray[np.float64]
 OFFSET = 100.0  # counts of the cameras below in the dark
+PARTICLE_SIDE = 32  # pixels of an image of a particle
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class NoisySample:
         The same without noise, float32.
     sigma : float
         Standard deviation of the noise, in the units of the image.
+    kinds : tuple of str
+        What each plane shows, where that is known.
     """
 
     name: str
@@ -42,6 +45,7 @@ class NoisySample:
     noisy: Stack
     truth: Array
     sigma: float
+    kinds: tuple[str, ...] = ()
 
 
 def photograph() -> NoisySample:
@@ -76,10 +80,29 @@ def time_series() -> NoisySample:
     return NoisySample("timeseries", "Noisy time series", stack, truth, 20.0)
 
 
+def particles() -> NoisySample:
+    """Return 306 small images of particles: rings, pairs and rods, and 18 crosses, which are none of these.
+
+    `clean_particles` are others, without noise and without crosses.
+    """
+    rng, each = np.random.default_rng(6), {**dict.fromkeys(PARTICLES, 96), "cross": 18}
+    images, kinds = _drawn_particles(each, rng)
+    noisy = _digitised(images, 24.0, np.uint16, seed=7)
+    stack = Stack(noisy, "TYX", source="particles")
+    return NoisySample("particles", "Noisy particles", stack, images, 24.0, kinds)
+
+
+def clean_particles(each: int = 200) -> tuple[Stack, tuple[str, ...]]:
+    """Return images of rings, pairs and rods, (3 * each, 32, 32), without noise, and what each one shows."""
+    images, kinds = _drawn_particles(dict.fromkeys(PARTICLES, each), np.random.default_rng(8))
+    return Stack(images, "TYX", source="clean particles"), kinds
+
+
 SAMPLES: dict[str, Callable[[], NoisySample]] = {
     "photograph": photograph,
     "fluorescence": fluorescence_stack,
     "timeseries": time_series,
+    "particles": particles,
 }
 
 
@@ -141,6 +164,42 @@ def _particles(frames: int, side: int, count: int, rng: np.random.Generator) -> 
         for (cy, cx), peak in zip(path, bright, strict=True):
             frame += peak * np.exp(-((y - cy) ** 2 + (x - cx) ** 2) / (2 * 2.0**2))
     return movie
+
+
+def _drawn_particles(each: dict[str, int], rng: np.random.Generator) -> tuple[Array, tuple[str, ...]]:
+    """Return so many images of each kind in random order, turned, shifted and scaled, and what they show."""
+    kinds = np.repeat([*each], [*each.values()])
+    kinds = kinds[rng.permutation(len(kinds))]
+    y, x = np.mgrid[:PARTICLE_SIDE, :PARTICLE_SIDE] - (PARTICLE_SIDE - 1) / 2
+    images = []
+    for kind in kinds:
+        turn, size, (dy, dx) = rng.uniform(-0.5, 0.5), rng.uniform(0.85, 1.15), rng.uniform(-2, 2, 2)
+        along = ((x - dx) * np.cos(turn) - (y - dy) * np.sin(turn)) / size
+        across = ((y - dy) * np.cos(turn) + (x - dx) * np.sin(turn)) / size
+        images.append(OFFSET + 80 * rng.uniform(0.7, 1.3) * SHAPES[kind](across, along))
+    return np.asarray(images, np.float32), tuple(str(kind) for kind in kinds)
+
+
+def _ring(across: Float64, along: Float64) -> Float64:
+    return np.asarray(np.exp(-(((np.hypot(across / 1.25, along) - 6) / 1.6) ** 2)), np.float64)
+
+
+def _pair(across: Float64, along: Float64) -> Float64:
+    left, right = ((across**2 + (along + place) ** 2) / (2 * 2.6**2) for place in (5, -5))
+    return np.asarray(np.exp(-left) + 0.7 * np.exp(-right), np.float64)
+
+
+def _rod(across: Float64, along: Float64) -> Float64:
+    ends = 1 / (1 + np.exp((np.abs(along) - 9) / 0.8))
+    return np.asarray(ends * np.exp(-((across / 2.2) ** 2)), np.float64)
+
+
+def _cross(across: Float64, along: Float64) -> Float64:
+    return np.maximum(_rod(across, along), _rod(along, across))
+
+
+SHAPES = {"ring": _ring, "pair": _pair, "rod": _rod, "cross": _cross}
+PARTICLES = ("ring", "pair", "rod")  # the usual kinds
 
 
 def _smooth_noise(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> Float64:

@@ -180,6 +180,17 @@ def test_samples_open_with_their_grid_and_the_noisy_image_active(viewer, key, na
     assert truth.data.dtype == np.float32
 
 
+def test_the_sample_of_particles_says_what_each_image_shows(viewer):
+    viewer.open_sample(PLUGIN, "particles")
+    clean, truth, shown = viewer.layers
+    assert viewer.layers.selection.active is shown
+    assert (clean.visible, truth.visible, shown.visible) == (False, False, True)
+    assert shown.data.shape == truth.data.shape
+    for layer, kinds in ((clean, {"ring", "pair", "rod"}), (shown, {"ring", "pair", "rod", "cross"})):
+        column = layer.metadata["features"]["kind"]
+        assert (len(column), set(column)) == (len(layer.data), kinds)
+
+
 def test_saving_and_opening_keeps_voxel_size_axes_and_record(viewer, qtbot, tmp_path):
     source = viewer.add_image(
         noisy(3, 32, 40),
