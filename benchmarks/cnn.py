@@ -130,7 +130,7 @@ def speed(folder: Path | None, quick: bool) -> str:
 
 def machine() -> str:
     precision = fastest_precision("cpu", residual=True)
-    return f"{available_cores()} CPU cores, torch {torch.__version__}, {precision} for the U-Net"
+    return f"{available_cores()} CPU cores, torch {torch.__version__}, {precision} for ours"
 
 
 def cost_table() -> str:

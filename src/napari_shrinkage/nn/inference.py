@@ -41,8 +41,8 @@ def fastest_precision(device: str, residual: bool) -> Precision:
     device : str
         Where; a CPU takes bfloat16 only if it has instructions for it.
     residual : bool
-        Whether the network gives the noise. One that gives the image itself, as FFDNet, rounds it in every
-        layer, and bfloat16 is too coarse for that: it loses 0.05 dB at a noise of 15 grey levels.
+        Whether the network gives the noise, as ours do. One that gives the image itself rounds it in every
+        layer, and bfloat16 is too coarse for that: an FFDNet lost 0.05 dB at a noise of 15 grey levels.
     """
     import torch
 
