@@ -42,7 +42,7 @@ from .source import SourceRow
 LENGTHS, STRENGTHS = "5, 10, 20, 40", "0, 0.3, 0.9, 2.7"
 STEPS = 500
 MOST_LENGTH, MOST_STRENGTH, MOST_ENTRIES = 64, 100.0, 10
-HEADS = ("noise", "K", "error", "not\ndrawn", "by\nnoise", "K/n\nnoise")
+HEADS = ("noise", "K", "error", "not\ndrawn", "by\nnoise", "K/n")
 TIPS = (
     "Variance of the noise over the mean square of the image, above its darkest pixels",
     "Length of the code; ★ has the least error at this noise",
@@ -51,7 +51,7 @@ TIPS = (
     "How far the results with noise are from those without",
     "K of n pixels' worth of the noise: what noise adds where the generator is linear",
 )
-PADDING = 9  # pixels beside a cell's text
+PADDING = 8  # pixels beside a cell's text
 ROWS = 16  # of the table, that are in sight
 Number = TypeVar("Number", int, float)
 
@@ -245,7 +245,7 @@ class LengthComparison(QWidget):
         for place, head in enumerate(HEADS):
             texts = [*head.split("\n"), *(row[place] for row in rows)]
             font = self.table.font()
-            font.setBold(True)
+            font.setBold(any(text.startswith(WINNER) for text in texts))
             self.table.setColumnWidth(place, PADDING + max(map(QFontMetrics(font).horizontalAdvance, texts)))
 
     def _layer_removed(self, event: Any) -> None:

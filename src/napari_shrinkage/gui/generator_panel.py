@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from ..engine import Result
@@ -122,7 +123,7 @@ class GeneratorPanel(ComparedPanel):
         area.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         layout.setStretch(layout.indexOf(area), 0)
         layout.addStretch(1)
-        area.setFixedHeight(self.editor.sizeHint().height())
+        self._area = area
 
     def _connect_generator(self) -> None:
         self.editor.changed.connect(self._forget)
@@ -134,6 +135,14 @@ class GeneratorPanel(ComparedPanel):
         self.earlier.clicked.connect(partial(self._step, -1))
         self.later.clicked.connect(partial(self._step, 1))
         self.viewer.dims.events.point.connect(self._show_current)
+
+    def showEvent(self, event: Any) -> None:
+        """Give the editor the height of its rows, which is known once they have napari's style."""
+        super().showEvent(event)
+        QTimer.singleShot(0, self._fit_editor)
+
+    def _fit_editor(self) -> None:
+        self._area.setFixedHeight(self.editor.sizeHint().height())
 
     def _source_changed(self) -> None:
         content = self.source.content
