@@ -23,17 +23,19 @@ from torch import Tensor, nn
 from napari_shrinkage.nn.ffdnet import ResidualFfdnet
 from napari_shrinkage.nn.unet import Unet
 
-HIGH, BEND = 75.0, 1.2  # largest std of the noise in grey levels; above 1, small ones are drawn more often
+HIGH = 75.0  # largest std of the noise in grey levels
 WARM_UP = 100  # steps
 YOUNG = 10  # steps in which the average forgets faster
 LONGEST = 1.0  # norm of the gradient
 NETWORKS = {"unet": Unet, "ffdnet": ResidualFfdnet}
 
 
-def batch(images: list[Tensor], count: int, side: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+def batch(
+    images: list[Tensor], count: int, side: int, bend: float, rng: np.random.Generator
+) -> tuple[Tensor, Tensor]:
     """Return crops (B, C, side, side), and the std (B, 1, 1, 1) of their noise."""
     clean = crops(images, count, side, rng)
-    sigma = HIGH * rng.random((count, 1, 1, 1), dtype=np.float32) ** np.float32(BEND)
+    sigma = HIGH * rng.random((count, 1, 1, 1), dtype=np.float32) ** np.float32(bend)
     return clean, torch.from_numpy(sigma)
 
 
@@ -46,7 +48,7 @@ def restored(model: nn.Module, noisy: Tensor, sigma: Tensor) -> Tensor:
 
 
 def train_step(state: State[nn.Module], images: list[Tensor], chosen: argparse.Namespace) -> None:
-    clean, sigma = batch(images, chosen.batch, chosen.crop, state.rng)
+    clean, sigma = batch(images, chosen.batch, chosen.crop, chosen.bend, state.rng)
     noise = torch.from_numpy(state.rng.standard_normal(clean.shape, dtype=np.float32))
     clean, sigma, noise = (part.to(chosen.device) for part in (clean, sigma, noise))
     error = restored(state.model, clean + sigma * noise, sigma) - clean
@@ -152,6 +154,7 @@ def arguments() -> argparse.Namespace:
     made.add_argument("--pictures-licence", default="unknown", help="terms of the pictures, for the header")
     made.add_argument("--crop", type=int, default=64, help="side of a crop in pixels")
     made.add_argument("--batch", type=int, default=16, help="crops in a step")
+    made.add_argument("--bend", type=float, default=1.2, help="above 1, weak noise is drawn more often")
     made.add_argument("--device", default="cpu", help='"cuda" for a GPU with bfloat16')
     return made.parse_args()
 
