@@ -10,7 +10,7 @@ import torch
 
 from napari_shrinkage.nn.generator import NETWORKS, GeneratorNetwork
 from napari_shrinkage.nn.latent import Codes, Problem, best_codes, jacobian, nearest_codes
-from napari_shrinkage.nn.searching import drawn
+from napari_shrinkage.nn.searching import drawn, known_codes
 from napari_shrinkage.nn.trained_generator import TrainedGenerator, generator_of
 
 PIXELS, LATENT = 300, 6
@@ -154,3 +154,37 @@ def test_a_file_gives_back_the_network_in_half_precision_and_what_it_knows(kind:
 def test_weights_of_another_network_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="holds no generator"):
         generator_of("unet-gray.safetensors")
+
+
+def test_a_long_code_of_few_images_has_a_covariance_all_the_same() -> None:
+    """12 images span 11 of 64 directions; a search from restarts, and one without, both have an end."""
+    network = NETWORKS["dense"]((24, 24), 64)
+    images = torch.rand(12, 1, 24, 24, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        codes = network.encode(images)
+        network.mean.copy_(codes.mean(0))
+        network.covariance.copy_(torch.cov(codes.T))
+    known = known_codes(network)
+    product = known.precision() @ known.covariance
+    torch.testing.assert_close(product, torch.eye(64, dtype=torch.float64), atol=1e-8, rtol=0)
+    assert known.drawn(0, seed=0).shape == (0, 64)
+    generator = made(network)
+    for restarts in (0, 2):
+        found = drawn(
+            generator, generator.counts(images), torch.ones_like, prior=0.5, restarts=restarts, iterations=3
+        )
+        assert found.isfinite().all()
+
+
+def test_rounding_does_not_choose_the_last_step_of_an_image() -> None:
+    """Costs are near 576: what a stack adds to an image's rounding is not seen in its result."""
+    network, chance = NETWORKS["dense"]((24, 24), 8), torch.Generator().manual_seed(1)
+    generator = made(network)
+    clean = generator.counts(network.decode(1.5 * torch.randn(130, 8, generator=chance)))
+    images = clean + 25 * torch.randn(130, 1, 24, 24, generator=chance)
+    together = drawn(generator, images, lambda mean: torch.full_like(mean, 625.0), prior=0.5)
+    for number in range(0, 130, 5):
+        alone = drawn(
+            generator, images[number : number + 1], lambda mean: torch.full_like(mean, 625.0), prior=0.5
+        )
+        assert float((alone[0] - together[number]).abs().max()) < 1e-6 * generator.span

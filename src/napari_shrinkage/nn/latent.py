@@ -2,7 +2,8 @@
 
 Convention: pixels count by a weight, 1 / variance of their noise, so that the squared difference is about 1 a
 pixel; a code counts by its Mahalanobis distance from those of the training images. Images are solved side by
-side, and none knows of the others.
+side, and none knows of the others. It takes float64: costs of some hundreds are compared, and in float32
+their rounding, another one in another stack, would decide which step is the last.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 FIRST_DAMPING = 1e-2  # of the curvature, which is added to it
 EASIER, HARDER = 0.2, 5.0  # what damping becomes after a step that helped, and after one that did not
+LEAST_DAMPING = 1e-9  # an unknown that changes nothing still has one solution
 MOST_DAMPING = 1e4  # no step helps any more
 _ONE_AT_A_TIME = threading.Lock()  # torch differentiates forward in one thread of a process only
 VALUES = 2**19  # of the Jacobian at a time: what the layers before need is many times as much
@@ -43,6 +45,8 @@ class Codes:
 
     def drawn(self, count: int, seed: int) -> Tensor:
         """Return codes (count, K) that are as likely as those of training images."""
+        if not count:
+            return self.mean.new_empty(0, len(self.mean))
         chance = torch.Generator().manual_seed(seed)
         normal = torch.randn(count, len(self.mean), generator=chance).to(self.mean)
         factor: Tensor = torch.linalg.cholesky(self.covariance)
@@ -139,7 +143,8 @@ def nearest_codes(
         reached, before = part.cost(moved), costs[active]
         better = reached < before
         codes[active[better]], costs[active[better]] = moved[better], reached[better]
-        damping[active] *= torch.where(better, EASIER, HARDER)
+        changed = damping[active] * torch.where(better, EASIER, HARDER)
+        damping[active] = changed.clamp_min(LEAST_DAMPING)
         settled = better & (before - reached < tolerance * before)
         active = active[~settled & (damping[active] < MOST_DAMPING)]
         if not len(active):
