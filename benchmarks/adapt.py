@@ -22,6 +22,7 @@ from micrographs import Pair, fmd
 import napari_shrinkage as ns
 from napari_shrinkage.engine import drain
 from napari_shrinkage.fitting import Tuning, blind_loss, fitting
+from napari_shrinkage.fitting.tuning import STEPS
 from napari_shrinkage.losses import Noise2Noise
 from napari_shrinkage.recipe import Step
 from napari_shrinkage.stack import Stack
@@ -88,7 +89,10 @@ def main() -> None:
     pairs = [
         p for p in fmd(chosen.data) if not chosen.scenes or any(part in p.scene for part in chosen.scenes)
     ]
-    text = table(HEADER, rows(pairs, chosen))
+    text = (
+        f"\n{chosen.threads} CPU threads, {chosen.steps or STEPS} steps, beginning with `{chosen.model}`; PSNR "
+        f"in dB of shot 4, learned from shots 1 to 3\n\n{table(HEADER, rows(pairs, chosen))}"
+    )
     print(text)
     if chosen.out:
         chosen.out.write_text(text + "\n")
