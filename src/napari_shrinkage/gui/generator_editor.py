@@ -151,4 +151,5 @@ class GeneratorEditor(QWidget):
     def _show_details(self) -> None:
         one = self._known.get(str(self._value.weights))
         self.details.setText(UNTRAINED if one is None else one.details)
-        self.details.setToolTip("" if one is None else f"<qt>{one.path}</qt>")
+        tip = "" if one is None else f"<qt>The error is that of images held out (rms). {one.path}</qt>"
+        self.details.setToolTip(tip)

@@ -35,6 +35,7 @@ from .target import Target
 
 NAME = "generator"
 MOST_NAMED = 8  # images in a sentence
+FRAME = 4  # pixels of the editor's frame in napari's style
 UNTRAINED = "No generator is trained yet: train one under Train, on images like these."
 
 
@@ -142,7 +143,9 @@ class GeneratorPanel(ComparedPanel):
         QTimer.singleShot(0, self._fit_editor)
 
     def _fit_editor(self) -> None:
-        self._area.setFixedHeight(self.editor.sizeHint().height())
+        rows = self.editor.layout()
+        assert rows is not None
+        self._area.setFixedHeight(rows.sizeHint().height() + FRAME)
 
     def _source_changed(self) -> None:
         content = self.source.content

@@ -198,7 +198,7 @@ def known(path: Path) -> Known | None:
     except (ValueError, KeyError, OSError):
         return None
     size = f"{y} × {x}, K = {latent}, {kind}"
-    details = f"{size}\n{told.get('images', '?')} images, held-out error {error:.3g} counts"
+    details = f"{size}\n{told.get('images', '?')} images, error {error:.3g} counts"
     return Known(path, path.stem, details, (y, x), latent, kind)
 
 
