@@ -12,11 +12,15 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 import tifffile
+import torch
+from safetensors.torch import save_file
 
 import napari_shrinkage as ns
 from napari_shrinkage import files
 from napari_shrinkage.cli import main
 from napari_shrinkage.cli.demo import quality
+from napari_shrinkage.fitting import usual_loss
+from napari_shrinkage.nn.ffdnet import Ffdnet
 from napari_shrinkage.restorers import NAMED, PRESETS
 from napari_shrinkage.samples import photograph
 
@@ -421,3 +425,69 @@ def test_a_fit_takes_the_place_of_no_image_and_of_no_recipe(folder, capsys):
     assert fit(cells, "-o", recipe, "--overwrite", "--method", "nl-means") == 2
     assert recipe.read_text() == "{}"
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
+
+
+@pytest.fixture
+def network(tmp_path, monkeypatch):
+    """A small network file, as arguments; the user's folder of models is empty."""
+    monkeypatch.setenv("NAPARI_SHRINKAGE_MODELS", str(tmp_path / "models"))
+    small, chance = Ffdnet(1, 4, 12), torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for layer in small.layers:
+            layer.weight.normal_(std=0.02, generator=chance)
+            layer.bias.zero_()
+    path = tmp_path / "small.safetensors"
+    save_file(small.state_dict(), path, {"sigma_max": "0.3"})
+    return ["--method", "cnn", "--set", f"model={path}"]
+
+
+def test_a_better_network_lies_in_the_file_that_is_named(folder, network, capsys):
+    files.write(folder / "one.tif", ns.Stack(noisy(96, 160)))
+    weights, recipe = folder / "mine.safetensors", folder / "one.json"
+    arguments = ["--noise", "5", "--iterations", "3", "--device", "cpu", "--save-as", weights, *network]
+    assert fit(folder / "one.tif", "-o", recipe, *arguments) == 0
+    assert str(weights) in capsys.readouterr().out
+    assert ns.load_recipe(recipe).steps[0].restorer.model == str(weights)
+
+
+@pytest.mark.usefixtures("network")
+def test_a_network_that_is_not_better_is_said_to_be_as_it_was(folder, capsys):
+    files.write(folder / "one.tif", ns.Stack(noisy(96, 160)))
+    arguments = ["--method", "ffdnet", "--noise", "5", "--iterations", "1", "--device", "cpu"]
+    assert fit(folder / "one.tif", "-o", folder / "one.json", *arguments) == 0
+    said = capsys.readouterr()
+    assert "The network stays as it was" in said.err
+    assert ns.load_recipe(folder / "one.json").steps[0].restorer == NAMED["ffdnet"]
+    assert not list(folder.glob("models/**/*.safetensors"))
+
+
+@pytest.mark.parametrize("loss", [[], ["--loss", "supervised"]])
+def test_a_generator_is_trained_into_the_file_that_is_named(folder, spots, loss, capsys):
+    files.write(folder / "spots.tif", ns.Stack(spots(30, seed=0), "TYX"))
+    weights, recipe = folder / "mine.safetensors", folder / "spots.json"
+    arguments = ["--method", "generator-prior", "--set", "latent=3", "--iterations", "3", "--device", "cpu"]
+    code = fit(folder / "spots.tif", "--axes", "TYX", "-o", recipe, "--save-as", weights, *arguments, *loss)
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert "held-out loss" in said.out
+    assert str(weights) in said.out
+    assert ns.load_recipe(recipe).steps[0].restorer.weights == str(weights)
+
+
+def test_the_usual_loss_is_the_one_that_suits_method_and_noise():
+    correlated = ns.Gaussian(5.0, autocorrelation=ns.Autocorrelation.from_kernel(np.ones((2, 2))))
+    stack = ns.Stack(noisy(64, 64))
+
+    def name(restorer, noise=None, target=None):
+        return usual_loss(ns.Step(restorer, noise), stack, None, target)[1].name
+
+    assert name(ns.GeneratorPrior()) == "supervised"
+    assert name(ns.Cnn(), ns.Gaussian(5.0)) == name(ns.Let()) == "sure"
+    assert name(ns.Cnn(), correlated) == "noise2self"
+    assert name(ns.Cnn(), correlated, stack) == "supervised"
+    assert usual_loss(ns.Step(ns.Cnn()), stack, None, None)[0].noise is not None
+
+
+def test_a_method_with_no_parts_is_listed_without_brackets(capsys):
+    assert main(["methods"]) == 0
+    assert "()" not in capsys.readouterr().out

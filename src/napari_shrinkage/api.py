@@ -18,11 +18,11 @@ from .diagnostics import unsupported_detail as _unsupported_detail
 from .engine import drain, resolve, restored
 from .estimators import FromImage, NoiseEstimator, estimated_noise
 from .estimators.from_image import MODELS, Kind
-from .fitting import blind_loss, fitting
-from .losses import Loss, chosen_loss
+from .fitting import fitting, usual_loss
+from .losses import Loss
 from .noise import Gaussian, NoiseMap, NoiseModel
 from .recipe import Plan, Recipe
-from .restorers import Cnn, GeneratorPrior, named
+from .restorers import named
 from .restorers.base import Restorer
 from .stack import Array, Stack
 
@@ -270,12 +270,7 @@ def fit(
     step = recipe_of(method, noise).steps[0]
     stack = stack_of(image, axes)
     aim = None if target is None else stack_of(target, stack.axes)
-    if isinstance(step.restorer, GeneratorPrior):
-        loss = loss or "supervised"
-    elif loss is None and aim is None and isinstance(step.restorer, Cnn):
-        found = step.noise or estimated_noise(stack)
-        step, loss = replace(step, noise=found), blind_loss(found)
-    chosen = chosen_loss(loss, aim is not None)
+    step, chosen = usual_loss(step, stack, loss, aim)
     path = None if save_as is None else Path(save_as)
     return drain(fitting(step, stack, chosen, aim, iterations, device, path)).restorer
 

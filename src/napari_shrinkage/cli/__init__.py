@@ -106,19 +106,34 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_fit(commands: argparse._SubParsersAction[Parser]) -> None:
-    about = "Fit thresholds to an image, and write them as a recipe for `run`."
-    fit = commands.add_parser("fit", help="fit thresholds to an image, for many like it", description=about)
+    about = "Fit thresholds, weights or a network to an image, and write a recipe for `run`."
+    fit = commands.add_parser("fit", help="fit a method to an image, for many like it", description=about)
     fit.add_argument("input", help=f"the noisy image file ({', '.join(FORMATS)})")
     fit.add_argument("-o", "--output", required=True, help="the recipe file (JSON)")
     fit.add_argument(
-        "--method", default="wavelet", help="a shrinkage method or let (see `methods`); default: wavelet"
+        "--method",
+        default="wavelet",
+        help="a shrinkage method, let, a network (unet, ffdnet) or generator-prior (see `methods`); "
+        "default: wavelet",
     )
     fit.add_argument(
         "--loss",
         help="sure, poisson-gaussian-sure, noise2self, supervised, supervised-psnr or noise2noise; "
-        "default: sure, or supervised with a target",
+        "default: supervised with a target and for generator-prior, noise2self for a network under "
+        "correlated noise, else sure",
     )
     fit.add_argument("--target", help="the clean image (supervised), or a second noisy one (noise2noise)")
+    fit.add_argument(
+        "--iterations",
+        type=_at_least_one,
+        metavar="STEPS",
+        help="steps of learning; default: 32, for a network 300, for a generator 3000",
+    )
+    fit.add_argument(
+        "--save-as",
+        metavar="FILE",
+        help="weight file (.safetensors) of a network or generator; default: one in the folder of models",
+    )
     _add_wishes(fit)
     fit.add_argument("--device", help="auto, cpu, cuda or mps; default: auto")
     fit.add_argument("--overwrite", action="store_true", help="replace a file that exists")

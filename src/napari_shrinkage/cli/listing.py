@@ -88,7 +88,7 @@ def _described(restorer: Method) -> str:
     """Return a method's title and the methods inside it."""
     inner = [getattr(restorer, field.name) for field in dataclasses.fields(restorer)]  # type: ignore[arg-type]
     parts = ", ".join(part.title for part in inner if isinstance(part, Method))
-    return f"{restorer.title} ({parts}). {restorer.summary()}"
+    return f"{restorer.title}{f' ({parts})' if parts else ''}. {restorer.summary()}"
 
 
 def _print_role(role: str, family: list[type[Method]]) -> None:

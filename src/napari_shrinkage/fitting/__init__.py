@@ -9,5 +9,6 @@ from __future__ import annotations
 from .fit import fitting
 from .progress import Fit, FitProgress
 from .tuning import Tuning, TuningWarning, blind_loss
+from .usual import usual_loss
 
-__all__ = ["Fit", "FitProgress", "Tuning", "TuningWarning", "blind_loss", "fitting"]
+__all__ = ["Fit", "FitProgress", "Tuning", "TuningWarning", "blind_loss", "fitting", "usual_loss"]
