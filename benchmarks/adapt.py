@@ -89,10 +89,9 @@ def main() -> None:
     pairs = [
         p for p in fmd(chosen.data) if not chosen.scenes or any(part in p.scene for part in chosen.scenes)
     ]
-    text = (
-        f"\n{chosen.threads} CPU threads, {chosen.steps or STEPS} steps, beginning with `{chosen.model}`; PSNR "
-        f"in dB of shot 4, learned from shots 1 to 3\n\n{table(HEADER, rows(pairs, chosen))}"
-    )
+    how = f"{chosen.threads} CPU threads, {chosen.steps or STEPS} steps, beginning with `{chosen.model}`"
+    title = f"\n{how}; PSNR in dB of shot 4, learned from shots 1 to 3\n\n"
+    text = title + table(HEADER, rows(pairs, chosen))
     print(text)
     if chosen.out:
         chosen.out.write_text(text + "\n")
