@@ -167,6 +167,12 @@ class Stack:
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
             return np.ascontiguousarray(values, dtype=np.float32)
 
+    def fields(self, ndim: int) -> Iterator[Float]:
+        """Yield the whole field (channels, *spatial) of every plane (volume for ndim=3)."""
+        whole = [slice(None)] * ndim
+        for plane in self.planes(ndim):
+            yield self.to_field(np.asarray(self.array[self.selection(ndim, plane, whole)]), ndim)
+
     def from_field(self, values: Array, ndim: int) -> Array:
         """Put a field back into the axis order of a cut (without alpha)."""
         values = values[0] if self.channel_axis is None else values

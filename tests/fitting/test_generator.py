@@ -15,6 +15,7 @@ from napari_shrinkage.engine import digest
 from napari_shrinkage.fitting.generator import GeneratorProgress, generator_fitting
 from napari_shrinkage.fitting.progress import Fit
 from napari_shrinkage.losses import Loss, Noise2Noise, Supervised
+from napari_shrinkage.nn.generator import NETWORKS
 from napari_shrinkage.nn.trained_generator import generator_of
 
 Spots = Callable[..., np.ndarray]
@@ -139,3 +140,10 @@ def test_the_error_splits_into_what_is_not_drawn_and_a_share_of_the_noise(
     assert weak.expected == pytest.approx(4 / (12 * 14) * weak.variance)
     assert weak.noise == pytest.approx(weak.expected, rel=0.2)
     assert weak.total == pytest.approx(weak.drawing + weak.noise, rel=0.1)
+
+
+def test_every_step_changes_the_weights_the_last_one_too(spots: Spots, tmp_path: Path) -> None:
+    restorer = fitted(spots(40, seed=0), tmp_path / "a.safetensors", steps=1).restorer
+    start = NETWORKS["dense"]((12, 14), 4, restorer.seed)
+    network = generator_of(restorer.weights)[0].network
+    assert not torch.allclose(network.decoder[0].weight, start.decoder[0].weight, atol=1e-3)

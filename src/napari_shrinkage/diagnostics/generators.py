@@ -85,8 +85,8 @@ def generator_misfit(stack: Stack, restored: Stack, noise: NoiseModel, restorer:
         )
     noise = noise.for_channels(stack.channels)
     pixels = [np.arange(n) for n in stack.field_shape(2)]
-    values = np.stack([noise.corrected(field, pixels) for field in _fields(stack)], axis=1)
-    results = np.stack(_fields(restored), axis=1)
+    values = np.stack([noise.corrected(field, pixels) for field in stack.fields(2)], axis=1)
+    results = np.stack(list(restored.fields(2)), axis=1)
     found = restorer.misfit(values, results, noise, noise.level(pixels))
     return Misfit(found.residual.T, found.limit.T)
 
@@ -160,10 +160,3 @@ def _errors(
             )
         )
     return found
-
-
-def _fields(stack: Stack) -> list[Float]:
-    """Return every plane, (C, Y, X)."""
-    whole = [slice(None)] * 2
-    cuts = (np.asarray(stack.array[stack.selection(2, plane, whole)]) for plane in stack.planes(2))
-    return [stack.to_field(cut, 2) for cut in cuts]

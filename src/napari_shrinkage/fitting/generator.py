@@ -173,7 +173,8 @@ def _prepared(restorer: GeneratorPrior, stack: Stack, target: Stack | None, devi
     from ..nn.generator import NETWORKS
 
     place = chosen_device(device, has_kernel=False)[0]
-    images = _finite([_images(stack), _images(stack if target is None else target)])
+    pair = (stack, stack if target is None else target)
+    images = _finite([np.concatenate(list(one.fields(2))) for one in pair])
     low, high = (float(value) for value in np.percentile(images[1], PERCENTILES))
     if not high > low:
         raise ValueError(
@@ -187,13 +188,6 @@ def _prepared(restorer: GeneratorPrior, stack: Stack, target: Stack | None, devi
     network = NETWORKS[restorer.network]((y, x), restorer.latent, restorer.seed).to(place)
     parts = everything.of(order[held:].to(place)), everything.of(order[:held].to(place))
     return _Work(network, *parts, low, high, target is None, restorer.seed)
-
-
-def _images(stack: Stack) -> Float:
-    """Return every plane of every channel, (N, Y, X)."""
-    whole = [slice(None)] * 2
-    cuts = (np.asarray(stack.array[stack.selection(2, plane, whole)]) for plane in stack.planes(2))
-    return np.concatenate([stack.to_field(cut, 2) for cut in cuts])
 
 
 def _finite(images: list[Float]) -> list[Float]:
@@ -219,13 +213,8 @@ def _trained(
     yield GeneratorProgress(0, steps, "starting", risks[0], None, _pairs(work))
     told, number = time.perf_counter(), 0
     for number, batch in enumerate(_batches(work, steps), start=1):
-        rate = RATES[restorer.network] * (1 + math.cos(math.pi * number / steps)) / 2
-        optimiser.param_groups[0]["lr"] = rate
-        with torch.enable_grad():
-            risk = (network(batch.inputs) - batch.targets).square().mean()
-            optimiser.zero_grad()
-            risk.backward()
-        optimiser.step()
+        optimiser.param_groups[0]["lr"] = RATES[restorer.network] * _share(number, steps)
+        _step(network, optimiser, batch)
         ended = number == steps or stopped()
         if time.perf_counter() - told < SECOND and not ended:
             continue
@@ -238,6 +227,21 @@ def _trained(
             break
     network.load_state_dict(kept)
     return risks, number
+
+
+def _share(number: int, steps: int) -> float:
+    """Return what is left of the rate at a step, the first being 1: half a cosine, above 0 to the last."""
+    return (1 + math.cos(math.pi * (number - 1) / steps)) / 2
+
+
+def _step(network: GeneratorNetwork, optimiser: torch.optim.Optimizer, batch: _Images) -> None:
+    import torch
+
+    with torch.enable_grad():
+        risk = (network(batch.inputs) - batch.targets).square().mean()
+        optimiser.zero_grad()
+        risk.backward()
+    optimiser.step()
 
 
 def _batches(work: _Work, steps: int) -> Iterator[_Images]:
