@@ -189,7 +189,7 @@ def test_cancelling_leaves_nothing(opened, seen, qtbot, wait_for):
     assert not widget.run_button.isEnabled()
     widget.cancel()
     wait_for(lambda: not widget.fit.running)
-    assert "as it was" in widget.messages.text()
+    assert "at the start" in widget.messages.text()
     assert (widget.editor.value, widget.learned, files()) == (start, None, [])
     assert widget.editor.isEnabled()
     wait_for(lambda: not widget.live.busy and widget.live.last.request.restorer == start)

@@ -194,6 +194,7 @@ def test_only_one_class_is_trained_on_by_a_column_or_by_labels(opened, spots, qt
     labels[:, 2, 2:5], labels[:, 3, 3] = 1 + np.arange(60)[:, None] % 2, 9
     viewer.add_labels(labels, name="classes")
     viewer.layers.selection.active = layer
+    choice.by.about_to_show.emit()
     choice.by.setCurrentText("labels: classes")
     choice.value.setCurrentIndex(choice.value.findText("2 (30 images)"))
     assert choice.chosen == tuple(range(1, 60, 2))
@@ -201,6 +202,8 @@ def test_only_one_class_is_trained_on_by_a_column_or_by_labels(opened, spots, qt
 
 def test_columns_come_from_mappings_and_tables_with_a_row_for_each_image():
     table = pandas.DataFrame({"kind": list("abab"), "long": [0.1, 0.2, 0.3, 0.4]})
+    gaps = Image(np.zeros((4, 5, 6)), metadata={FEATURES: {"kind": ["a", None, "a", "b"]}})
+    assert columns_of(gaps, 4)["kind"].tolist() == ["a", "None", "a", "b"]
     for features in (table, table.to_dict("list")):
         layer = Image(np.zeros((4, 5, 6)), metadata={FEATURES: features})
         assert set(columns_of(layer, 4)) == {"kind", "long"}

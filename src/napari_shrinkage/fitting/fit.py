@@ -15,6 +15,7 @@ from pathlib import Path
 from ..devices import chosen_device
 from ..engine import resolve
 from ..losses import Example, Loss, Noise2Noise, Supervised
+from ..nn.weights import check_new_file
 from ..recipe import Step
 from ..restorers import Cnn, GeneratorPrior, Let, Restorer, Shrinkage
 from ..restorers.fitted import Fitted, typical_noise
@@ -86,6 +87,7 @@ def fitting(
         _check_drawn(loss, target)
         _check_cover(stack, target)
         file = path or new_generator_file(step.restorer, stack)
+        check_new_file(file)
         wanted = step, stack, loss, target, iterations, device, file, stopped
         return (yield from generator_fitting(*wanted))
     _check_target(stack, loss, target)

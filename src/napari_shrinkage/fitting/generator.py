@@ -19,7 +19,7 @@ import numpy as np
 from ..engine import digest
 from ..losses import Loss
 from ..nn.trained_generator import TrainedGenerator, generator_of
-from ..nn.weights import model_folder, short, unused_path
+from ..nn.weights import model_folder, short, still_unused, unused_path
 from ..recipe import Step
 from ..restorers.generator_prior import GeneratorPrior
 from ..stack import Float, Stack
@@ -111,7 +111,7 @@ def generator_fitting(
     device : str
         Where it is trained.
     path : Path
-        The file to write.
+        The file to write; where another one takes the name meanwhile, one with a number.
     stopped : callable
         Asked after every step: True ends the training, and the best weights so far are kept.
 
@@ -153,8 +153,9 @@ def generator_fitting(
         "licence": "that of the training images",
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    _measured(work, facts).save(path)
-    name = str(path.resolve())
+    file = still_unused(path)
+    _measured(work, facts).save(file)
+    name = str(file.resolve())
     trained = restorer.replace(weights=name, checksum=generator_of(name)[1], looked=None, unlike=None)
     return Fit(replace(step, restorer=trained), tuple(risks))
 

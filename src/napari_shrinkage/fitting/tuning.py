@@ -23,7 +23,7 @@ from ..methods import to_record
 from ..nn.inference import fastest_precision
 from ..nn.models import network_of
 from ..nn.tuned import check_tunable, live_file, new_file, write_tuned
-from ..nn.weights import check_new_file
+from ..nn.weights import check_new_file, still_unused
 from ..noise import NoiseModel, NoiseWarning
 from ..recipe import Plan, Step
 from ..restorers import Cnn
@@ -313,6 +313,7 @@ def _finished(
         "tuned_by": f"{wish.loss.title}, {course.best_step} steps",
         "tuned_error": f"{found.before:.5g} before, {found.after:.5g} after, ± {found.uncertainty:.2g}",
     }
+    path = still_unused(path)
     checksum = write_tuned(course.weights, card, path, facts)
     note = Fitted(
         loss=wish.loss.name,

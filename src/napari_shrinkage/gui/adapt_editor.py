@@ -26,6 +26,9 @@ FEWEST, MOST, STRIDE = 5, 20_000, 50  # steps
 STEPS_WIDTH = 104  # pixels, of five digits and two buttons
 
 
+SOME_TIME = "some minutes"
+
+
 class AdaptEditor(QWidget):
     """Edits a `Cnn` that learns: `value`, `wish`, `use`, `setValue`, `changed`, `invalid`, `show_resolved`.
 
@@ -58,7 +61,7 @@ class AdaptEditor(QWidget):
             "<qt>Each step looks at 8 crops of 96 × 96 pixels. More steps may get further; the best network "
             "on the way is kept. The first steps tell how long all take here.</qt>"
         )
-        self.duration = QLabel("some minutes")
+        self.duration = QLabel(SOME_TIME)
         self.duration.setEnabled(False)
         self.duration.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._pace: float | None = None
@@ -98,6 +101,8 @@ class AdaptEditor(QWidget):
                 "Shrinkage widget."
             )
         self._wish = value
+        self._pace = None
+        self.duration.setText(SOME_TIME)
         self.refill()
         self.started_anew.emit()
         self.use(value)

@@ -36,7 +36,7 @@ class AdaptWidget(LearningPanel):
     learned: Adapted | None
     stop_words = "Stop and keep the best", "End now and keep the best network so far, if it is surely better"
     learn_tip = "Let the network learn from this layer; the preview shows it on the way"
-    unchanged_words = "Cancelled; the network is as it was."
+    unchanged_words = "Cancelled; the network at the start is in use."
 
     def __init__(self, viewer: "napari.viewer.Viewer", parent: QWidget | None = None) -> None:
         self.in_use, self.saved = InUse(), QLabel()

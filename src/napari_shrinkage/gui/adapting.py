@@ -98,7 +98,10 @@ def adapting(lesson: Lesson, wish: Wish, stop: Event, device: str) -> Work:
     work = fitting(step, lesson.stack, *aim, device=device, path=path, stopped=stop.is_set)
     steps, fit = yield from _timed(work)
     assert isinstance(fit, Tuning)
-    return Adapted(chosen, fit, steps, time.perf_counter() - begun, path, stop.is_set())
+    made = fit.restorer
+    assert isinstance(made, Cnn)
+    file = Path(made.model) if fit.verdict.is_better else path
+    return Adapted(chosen, fit, steps, time.perf_counter() - begun, file, stop.is_set())
 
 
 def new_path(folder: Path, restorer: Cnn, name: str) -> Path:

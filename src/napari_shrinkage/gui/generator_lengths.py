@@ -129,7 +129,6 @@ class LengthComparison(QWidget):
         self.progress.close_activity()
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.source.close_source()
-        self.choice.close_choice()
         self.plot.close_plot()
 
     def _lay_out(self) -> None:

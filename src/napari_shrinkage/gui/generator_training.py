@@ -111,7 +111,6 @@ class GeneratorTraining(QWidget):
         self.progress.close_activity()
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.source.close_source()
-        self.choice.close_choice()
         self.curve.close_plot()
 
     def _lay_out(self) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from ..engine import Progress, Result, digest
 from ..fitting import Fit, FitProgress, fitting
 from ..losses import Supervised
 from ..nn.trained_generator import NETWORK, TrainedGenerator
-from ..nn.weights import metadata, unused_path
+from ..nn.weights import metadata, passing_folder, unused_path
 from ..recipe import Step
 from ..restorers import GeneratorPrior
 from ..restorers.generator_misfit import Misfit
@@ -94,7 +93,9 @@ def training(wish: Training, stop: Event, device: str) -> Work:
         step, stack, Supervised(), iterations=wish.steps, device=device, path=path, stopped=stop.is_set
     )
     fit: Fit = yield from _timed(work)
-    return Trained(fit, path, stop.is_set(), time.perf_counter() - begun)
+    made = fit.restorer
+    assert isinstance(made, GeneratorPrior)
+    return Trained(fit, Path(made.weights or path), stop.is_set(), time.perf_counter() - begun)
 
 
 def images_of(stack: Stack, chosen: Sequence[int] | None) -> Stack:
@@ -243,15 +244,10 @@ class LatentWish:
 
 @dataclass
 class Workshop:
-    """Generators that were trained to be compared, kept in a folder of its own while the widget lives."""
+    """Generators that were trained to be compared, in a folder that goes when the program ends."""
 
-    folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
+    folder: Path = field(default_factory=passing_folder)
     made: dict[tuple[object, ...], GeneratorPrior] = field(default_factory=dict)
-
-    def close(self) -> None:
-        """Remove the files."""
-        self.made.clear()
-        self.folder.cleanup()
 
 
 def comparing_lengths(wish: LatentWish, workshop: Workshop, device: str) -> Work:
@@ -285,16 +281,18 @@ def split_images(stack: Stack) -> tuple[Stack, Float]:
     ValueError
         If there are too few images, or they are not counted by one axis.
     """
-    axis = counting_axis(stack)
-    if axis is None or stack.shape[axis] < FEWEST:
+    if counting_axis(stack) is None:
         raise ValueError(
-            f"a comparison needs a stack of at least {FEWEST} images, better hundreds, counted by one axis "
-            f"(such as TYX); this one has the axes {stack.axes} and the shape {stack.shape}."
+            "a comparison needs a stack of images that are counted by one axis (such as TYX); this one has "
+            f"the axes {stack.axes}."
         )
-    images = np.moveaxis(np.asarray(stack.array, np.float32), axis, 0)
-    if "YX" not in stack.axes:
-        images = np.swapaxes(images, 1, 2)
+    images = np.concatenate(list(stack.fields(2)))
     images = images[np.isfinite(images).all((1, 2))]
+    if len(images) < FEWEST:
+        raise ValueError(
+            f"a comparison needs at least {FEWEST} images whose pixels are all finite, better hundreds; this "
+            f"stack has {len(images)}."
+        )
     images = images - np.percentile(images, DARK)
     order = np.random.default_rng(0).permutation(len(images))
     held = len(images) // TESTED
@@ -304,7 +302,7 @@ def split_images(stack: Stack) -> tuple[Stack, Float]:
 def _trained(
     restorer: GeneratorPrior, stack: Stack, steps: int, workshop: Workshop, prefix: str, device: str
 ) -> Generator[Progress, None, GeneratorPrior]:
-    path = unused_path(f"K{restorer.latent}", Path(workshop.folder.name))
+    path = unused_path(f"K{restorer.latent}", workshop.folder)
     work = fitting(Step(restorer, None), stack, Supervised(), iterations=steps, device=device, path=path)
     fit: Fit = yield from _timed(work, prefix)
     assert isinstance(fit.restorer, GeneratorPrior)

@@ -19,6 +19,7 @@ from superqt.utils import signals_blocked
 from ..stack import Stack
 from .editor import narrow_combo, row_label
 from .generator_work import counting_axis
+from .profile_list import FreshCombo
 
 FEATURES = "features"
 ALL = "All images"
@@ -43,7 +44,7 @@ class ImageChoice(QWidget):
         self._layer: Any = None
         self._classes: dict[str, Classes] = {}
         self._count = 0
-        self.by, self.value = narrow_combo(), narrow_combo()
+        self.by, self.value = FreshCombo(), narrow_combo()
         self.by.setToolTip(
             "<qt>Train on every image, or on those of one class. A class comes from a column in the layer's "
             "metadata, <i>layer.metadata['features'] = {'class': [...]}</i> with one entry for each image, "
@@ -59,8 +60,7 @@ class ImageChoice(QWidget):
         form.addRow(row_label("Only"), row)
         self.by.currentIndexChanged.connect(self._by_chosen)
         self.value.currentIndexChanged.connect(lambda: self.changed.emit())
-        for event in self._events():
-            event.connect(self.refill)
+        self.by.about_to_show.connect(self.refill)
         self._show_values()
 
     @property
@@ -92,7 +92,7 @@ class ImageChoice(QWidget):
         self._count = planes
         self.refill()
 
-    def refill(self, event: Any = None) -> None:
+    def refill(self) -> None:
         """Read again which classes there are; keep the choice where it still is one."""
         old = self.by.currentText(), self.words
         self._classes = {} if self._layer is None else self._found()
@@ -103,15 +103,6 @@ class ImageChoice(QWidget):
             self.by.setCurrentText(old[0] if old[0] in self._classes else ALL)
         self._show_values(old[1])
         self.changed.emit()
-
-    def close_choice(self) -> None:
-        """Stop listening to the viewer."""
-        for event in self._events():
-            event.disconnect(self.refill)
-
-    def _events(self) -> list[Any]:
-        events = self._viewer.layers.events
-        return [events.inserted, events.removed]
 
     def _found(self) -> dict[str, Classes]:
         from napari.layers import Labels
@@ -150,8 +141,13 @@ def rows_of(layer: Any, count: int) -> dict[str, Classes]:
     """Return the columns of a layer's features that have a row for each of `count` images."""
     features = layer.metadata.get(FEATURES)
     names = features if isinstance(features, Mapping) else getattr(features, "columns", ())
-    columns = {str(name): np.asarray(features[name]) for name in names}
+    columns = {str(name): _comparable(np.asarray(features[name])) for name in names}
     return {name: values for name, values in columns.items() if values.shape == (count,) and count}
+
+
+def _comparable(values: Classes) -> Classes:
+    """Return numbers as they are, and anything else, with what is missing among it, as text."""
+    return values if values.dtype.kind in "biuf" else values.astype(str)
 
 
 def dominant_labels(labels: npt.NDArray[Any]) -> Classes:

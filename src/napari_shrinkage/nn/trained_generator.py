@@ -69,7 +69,9 @@ class TrainedGenerator:
             key: (value.float() if key in IN_FULL else value.half()).contiguous().cpu()
             for key, value in self.network.state_dict().items()
         }
-        save_file(tensors, path, self._header())
+        part = Path(path).with_suffix(".part")
+        save_file(tensors, part, self._header())
+        part.replace(path)
 
     def _header(self) -> dict[str, str]:
         network = self.network

@@ -6,9 +6,6 @@ its own, of which the last few are kept until the program ends.
 
 from __future__ import annotations
 
-import atexit
-import shutil
-import tempfile
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -16,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .models import OWN, Card
-from .weights import file_checksum, short, unused_path
+from .weights import file_checksum, passing_folder, short, unused_path
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -89,7 +86,4 @@ def live_file(weights: Tensors, card: Card) -> Path:
 
 @cache
 def _scratch() -> Path:
-    """Return a folder that goes when the program ends."""
-    folder = tempfile.mkdtemp(prefix="napari-shrinkage-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
+    return passing_folder()

@@ -6,8 +6,11 @@ the whole file is its identity, which a record keeps.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
+import shutil
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,12 +53,24 @@ def check_new_file(path: Path) -> None:
         )
 
 
+def passing_folder() -> Path:
+    """Return a new folder that goes when the program ends."""
+    folder = tempfile.mkdtemp(prefix="napari-shrinkage-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
 def unused_path(stem: str, folder: Path | None = None) -> Path:
     """Return the path of a weight file that is not there yet, in the user's folder of models or another."""
     chosen, number = folder or model_folder(), 1
     while (path := chosen / f"{stem}{f'-{number}' if number > 1 else ''}.safetensors").exists():
         number += 1
     return path
+
+
+def still_unused(path: Path) -> Path:
+    """Return a path chosen before long work, or one like it where another file has taken the name since."""
+    return unused_path(path.stem, path.parent) if path.exists() else path
 
 
 def short(digest: str) -> str:
