@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OWN = ("unet", "ffdnet")  # networks whose weights come with the package, the better one first
 KINDS = {1: "gray", 3: "color"}
 CHECKSUMS = {  # sha256, of the weight files that come with the package
-    "ffdnet-color.safetensors": "4b374011909984447270091e9e67b35b4f135e41e53f778684643628f638fa8c",
+    "ffdnet-color.safetensors": "66474f899bbb307ad0d2a965458e061455849e682e227a600cfda0517ee1fddd",
     "ffdnet-gray.safetensors": "7f39bc1a44fd4c3bdfde1f7abbcb95775fb0bcbf85921388403a3ab707afc338",
     "unet-color.safetensors": "6e2b5dc4fd5ebc68b140abe45e32382d21dfac105a4da72963d8efa85d30025a",
     "unet-gray.safetensors": "48f5cf66c259ab1ebbbd36f346d386f1688bf27697a9e2886360f2fc495535ed",
