@@ -7,7 +7,7 @@ from threading import Event
 
 import napari.viewer
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QWidget
 
 from ..engine import Progress
 from ..fitting import blind_loss
@@ -54,16 +54,7 @@ class AdaptWidget(LearningPanel):
         self.saved.hide()
         self.learning.addWidget(self.saved)
         self.learning.addWidget(self.in_use)
-        area = self.editor.parentWidget()
-        while area is not None and not isinstance(area, QScrollArea):
-            area = area.parentWidget()
-        layout = self.layout()
-        assert area is not None
-        assert isinstance(layout, QVBoxLayout)
-        area.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        area.setFixedHeight(self.editor.sizeHint().height())
-        layout.setStretch(layout.indexOf(area), 0)
-        layout.addStretch(1)
+        self.make_editor_low(self.editor.sizeHint().height())
 
     def _work(self, lesson: Lesson, stop: Event) -> Callable[[], Work]:
         self._forget()

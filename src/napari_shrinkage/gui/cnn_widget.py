@@ -3,7 +3,7 @@
 from typing import Any
 
 import napari.viewer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..noise import NoiseModel
 from ..recipe import Plan, Recipe
@@ -94,12 +94,9 @@ class CnnWidget(ComparedPanel):
 
     def _widen(self) -> None:
         """Keep room for every column of the models, beside a scroll bar."""
-        area = self.editor.parentWidget()
-        while area is not None and not isinstance(area, QScrollArea):
-            area = area.parentWidget()
-        bar = None if area is None else area.verticalScrollBar()
-        if area is not None and bar is not None:
-            area.setMinimumWidth(self.editor.minimumSizeHint().width() + bar.sizeHint().width())
+        bar = self.editor_area.verticalScrollBar()
+        width = 0 if bar is None else bar.sizeHint().width()
+        self.editor_area.setMinimumWidth(self.editor.minimumSizeHint().width() + width)
 
     def _placed(self, place: Place) -> None:
         if self.plan is None:

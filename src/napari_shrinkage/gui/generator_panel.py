@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 from ..engine import Result
 from ..noise import NoiseModel
@@ -115,16 +115,7 @@ class GeneratorPanel(ComparedPanel):
         self.unlike_row.hide()
         for part in (self.doubt, self.plot, self.unlike_row):
             self.bottom.addWidget(part)
-        area = self.editor.parentWidget()
-        while area is not None and not isinstance(area, QScrollArea):
-            area = area.parentWidget()
-        layout = self.layout()
-        assert area is not None
-        assert isinstance(layout, QVBoxLayout)
-        area.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        layout.setStretch(layout.indexOf(area), 0)
-        layout.addStretch(1)
-        self._area = area
+        self.make_editor_low(self.editor.sizeHint().height())
 
     def _connect_generator(self) -> None:
         self.editor.changed.connect(self._forget)
@@ -145,7 +136,7 @@ class GeneratorPanel(ComparedPanel):
     def _fit_editor(self) -> None:
         rows = self.editor.layout()
         assert rows is not None
-        self._area.setFixedHeight(rows.sizeHint().height() + FRAME)
+        self.editor_area.setFixedHeight(rows.sizeHint().height() + FRAME)
 
     def _source_changed(self) -> None:
         content = self.source.content

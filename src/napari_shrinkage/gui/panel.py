@@ -11,7 +11,7 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from ..engine import Progress, Result
 from ..noise import NoiseModel
@@ -157,6 +157,15 @@ class Panel(QWidget):
             self.close_panel()
         return super().event(event)
 
+    def make_editor_low(self, height: int) -> None:
+        """Give the editor's rows a height in pixels, and what is left to the end of the panel."""
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        self.editor_area.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.editor_area.setFixedHeight(height)
+        layout.setStretch(layout.indexOf(self.editor_area), 0)
+        layout.addStretch(1)
+
     def close_panel(self) -> None:
         """Let go of the viewer; what runs is stopped."""
         self.job.abandon()
@@ -174,7 +183,8 @@ class Panel(QWidget):
         layout.addWidget(self.source)
         self.top = QVBoxLayout()
         layout.addLayout(self.top)
-        layout.addWidget(_scrolled(self.editor), 1)
+        self.editor_area = _scrolled(self.editor)
+        layout.addWidget(self.editor_area, 1)
         layout.addWidget(self.noise)
         layout.addWidget(self.target)
         layout.addWidget(self.actions_row)
