@@ -12,11 +12,12 @@ import napari_shrinkage as ns
 from napari_shrinkage.fitting import FitProgress, held_out, tuning
 from napari_shrinkage.gui import adapt_widget
 from napari_shrinkage.gui.adapt_widget import AdaptWidget
-from napari_shrinkage.gui.adapting import Pace, about, new_path
+from napari_shrinkage.gui.adapting import Pace, about
 from napari_shrinkage.gui.cnn_widget import CnnWidget
 from napari_shrinkage.gui.layers import record_of_layer
 from napari_shrinkage.gui.loss_choice import AUTOMATIC, offered
 from napari_shrinkage.gui.preferences import PLUGIN, preferred_model_folder
+from napari_shrinkage.gui.weight_names import new_weight_file
 from napari_shrinkage.losses import Noise2Noise, Noise2Self, Supervised, SupervisedPsnr, Sure
 from napari_shrinkage.restorers import Cnn
 
@@ -298,11 +299,11 @@ def test_settings_of_other_methods_are_refused(opened, seen):
 
 
 def test_a_file_is_named_by_network_and_layer_and_never_taken_twice(tmp_path):
-    first = new_path(tmp_path, Cnn(), "cells / DAPI (2)")
+    first = new_weight_file(tmp_path, "unet", "cells / DAPI (2)")
     assert first.name == "unet-cells-DAPI-2.safetensors"
     first.touch()
-    assert new_path(tmp_path, Cnn(), "cells / DAPI (2)").name == "unet-cells-DAPI-2-2.safetensors"
-    assert new_path(tmp_path, Cnn(model="/x/mine.pth"), "?").name == "mine-image.safetensors"
+    assert new_weight_file(tmp_path, "unet", "cells / DAPI (2)").name == "unet-cells-DAPI-2-2.safetensors"
+    assert new_weight_file(tmp_path, "mine", "?").name == "mine-image.safetensors"
 
 
 def test_the_time_of_all_steps_is_told_from_the_first():

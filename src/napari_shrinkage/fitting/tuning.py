@@ -137,13 +137,18 @@ def tuning(
     course.check(wish.loss)
     for number in _steps(pupil, everything, learned, wish):
         stopped = wish.stopped()
-        if stopped or number == wish.steps or number % -(-wish.steps // CHECKS) == 0:
+        if stopped or looks_at(number, wish.steps):
             yield from course.look(number)
         else:
             yield FitProgress(number, wish.steps, "learning")
         if stopped:
             break
     return _finished(course, step, plan, stack, everything, wish, path)
+
+
+def looks_at(number: int, steps: int) -> bool:
+    """Whether the held-out part is looked at after a step."""
+    return number == steps or number % -(-steps // CHECKS) == 0
 
 
 @dataclass(eq=False)

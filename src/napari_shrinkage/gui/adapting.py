@@ -7,8 +7,6 @@ leaves nothing, and neither does a network that is not surely better.
 from __future__ import annotations
 
 import math
-import os
-import re
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field, replace
@@ -17,16 +15,16 @@ from threading import Event
 
 from ..engine import Progress
 from ..fitting import FitProgress, Tuning, blind_loss, fitting
-from ..fitting.tuning import CHECKS
+from ..fitting.tuning import CHECKS, looks_at
 from ..recipe import Step
 from ..restorers import Cnn
 from .jobs import Work
 from .learning import Lesson, noise_of
+from .weight_names import new_weight_file
 
 MEASURED = 3  # steps, from which the time of all is told
 MINUTE = 60  # seconds
 FEW_SECONDS = 5
-LONGEST = 40  # letters of a layer's name in that of a file
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def adapting(lesson: Lesson, wish: Wish, stop: Event, device: str) -> Work:
     """Fine-tune, until it is done or `stop` is set; return an `Adapted` (in a worker)."""
     begun = time.perf_counter()
     assert isinstance(lesson.restorer, Cnn)
-    path = new_path(wish.folder, lesson.restorer, wish.name)
+    path = new_weight_file(wish.folder, Path(lesson.restorer.model).stem, wish.name)
     noise = yield from noise_of(lesson)
     chosen = lesson if not wish.automatic else replace(lesson, loss=blind_loss(noise))
     step = Step(lesson.restorer, noise)
@@ -102,31 +100,6 @@ def adapting(lesson: Lesson, wish: Wish, stop: Event, device: str) -> Work:
     assert isinstance(made, Cnn)
     file = Path(made.model) if fit.verdict.is_better else path
     return Adapted(chosen, fit, steps, time.perf_counter() - begun, file, stop.is_set())
-
-
-def new_path(folder: Path, restorer: Cnn, name: str) -> Path:
-    """Return a path in a folder where no file is, named by a network and a layer; the folder is made.
-
-    Raises
-    ------
-    ValueError
-        If nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(folder, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise ValueError(
-            f"Nothing can be written to {folder}, where the adapted network would be saved. Choose another "
-            "Model folder in Preferences > Plugin Preferences."
-        )
-    words = re.sub(r"[^\w]+", "-", name)[:LONGEST].strip("-") or "image"
-    stem, number = f"{Path(restorer.model).stem}-{words}", 1
-    while (path := folder / f"{stem}{f'-{number}' if number > 1 else ''}.safetensors").exists():
-        number += 1
-    return path
 
 
 @dataclass
@@ -156,7 +129,7 @@ class Pace:
         if done < MEASURED:
             return None
         first = 1 if 1 in self.marks else 0
-        looks = sum(1 for step in range(first + 1, done + 1) if step % max(steps // CHECKS, 1) == 0)
+        looks = sum(1 for step in range(first + 1, done + 1) if looks_at(step, steps))
         passed = self.marks[done] - self.marks[first] - looks * self.look
         return max(passed, 0.0) / (done - first) * steps + min(CHECKS, steps) * self.look
 

@@ -6,8 +6,6 @@ leaves no file.
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,9 +27,9 @@ from ..stack import Float, Stack
 from .adapting import about
 from .jobs import Work
 from .learning import part_of_stack
+from .weight_names import new_weight_file
 
 FOLDER = "generators"  # in the folder of models
-LONGEST = 40  # letters of a layer's name in that of a file
 KNOWN_AFTER = 20  # steps, from which the time of all is told
 TESTED = 5  # one image in so many is not trained on, and tells the errors
 MOST_TESTED = 48
@@ -87,7 +85,8 @@ class Trained:
 def training(wish: Training, stop: Event, device: str) -> Work:
     """Train, until it is done or `stop` is set; return a `Trained` (in a worker)."""
     begun = time.perf_counter()
-    path = new_file(wish)
+    kind = f"K{wish.restorer.latent}-{wish.restorer.network}"
+    path = new_weight_file(wish.folder, wish.name, kind)
     step, stack = Step(wish.restorer, None), images_of(wish.stack, wish.chosen)
     work = fitting(
         step, stack, Supervised(), iterations=wish.steps, device=device, path=path, stopped=stop.is_set
@@ -116,28 +115,6 @@ def counting_axis(stack: Stack) -> int | None:
 def generator_folder(models: Path) -> Path:
     """Return where trained generators lie in a folder of models."""
     return models / FOLDER
-
-
-def new_file(wish: Training) -> Path:
-    """Return a path where no file is, named by network, length of the code and layer; its folder is made.
-
-    Raises
-    ------
-    ValueError
-        If nothing can be written there.
-    """
-    try:
-        wish.folder.mkdir(parents=True, exist_ok=True)
-        writable = os.access(wish.folder, os.W_OK)
-    except OSError:
-        writable = False
-    if not writable:
-        raise ValueError(
-            f"Nothing can be written to {wish.folder}, where the generator would be saved. Choose another "
-            "Model folder in Preferences > Plugin Preferences."
-        )
-    words = re.sub(r"[^\w]+", "-", wish.name)[:LONGEST].strip("-") or "images"
-    return unused_path(f"{words}-K{wish.restorer.latent}-{wish.restorer.network}", wish.folder)
 
 
 def trained_in_words(trained: Trained) -> str:
