@@ -11,7 +11,7 @@ import csv
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -102,10 +102,10 @@ def checkpoint_path(out: Path) -> Path:
     return out.with_suffix(".checkpoint")
 
 
-def write_log(state: State[M], path: Path) -> None:
+def write_log(state: State[M], path: Path, validated: Sequence[int] = VALIDATED) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["step", "seconds", *(f"validation_{sigma}" for sigma in VALIDATED)])
+        writer.writerow(["step", "seconds", *(f"validation_{sigma}" for sigma in validated)])
         writer.writerows([round(value, 4) for value in row] for row in state.log)
 
 
