@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -83,11 +83,22 @@ def read_denoiser(path: str | Path) -> nn.Module:
     normalisation as published in IPOL; DnCNN named `dncnn`; and our own networks. Anything else is tried with
     spandrel where that is installed.
     """
-    state = _tensors(_loaded(Path(path)), Path(path))
+    state = tensors_of(Path(path))
     try:
         return _known(state)
     except MisfitError as misfit:
         return from_zoo(state, f"{path} holds no denoiser that we know: {misfit}.")
+
+
+def tensors_of(path: Path) -> State:
+    """Return the tensors of a weight file by name, in float32, out of what they may be wrapped in.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or holds more than tensors.
+    """
+    return _tensors(_loaded(path), path)
 
 
 def _loaded(path: Path) -> Any:
@@ -146,16 +157,36 @@ def _known(state: State) -> nn.Module:
 def _unet(state: State) -> nn.Module:
     """Return our U-Net."""
     rest = dict(state)
-    features = len(_taken(rest, "head.weight", (None, None, 3, 3)))
-    channels = len(_taken(rest, "tail.weight", (None, features, 3, 3)))
+    features = len(taken(rest, "head.weight", (None, None, 3, 3)))
+    channels = len(taken(rest, "tail.weight", (None, features, 3, 3)))
     blocks = {match[1] for name in state if (match := re.match(r"down_fine\.(\d+)\.", name))}
     network = Unet(3 if channels == 12 else 1, features, len(blocks))
-    rest = dict(state)
-    values = {name: _taken(rest, name, tuple(value.shape)) for name, value in network.state_dict().items()}
-    if rest:
-        raise MisfitError(f"{next(iter(rest))!r} does not fit; our U-Net has no such tensor")
-    network.load_state_dict(values)
+    put_into(network, state)
     return network
+
+
+def put_into(network: nn.Module, state: State, named: Callable[[str], str] = str) -> None:
+    """Put the tensors of a file into a network, each of its shape and none left over.
+
+    Parameters
+    ----------
+    network : Module
+        Of the sizes that the shapes in the file have.
+    state : dict of Tensor
+        By their names in the file.
+    named : callable
+        From the network's name of a tensor to the file's.
+
+    Raises
+    ------
+    MisfitError
+        Which names the first tensor that does not fit.
+    """
+    rest, wanted = dict(state), network.state_dict()
+    values = {name: taken(rest, named(name), tuple(value.shape)) for name, value in wanted.items()}
+    if rest:
+        raise MisfitError(f"{next(iter(rest))!r} does not fit; {type(network).__name__} has no such tensor")
+    network.load_state_dict(values)
 
 
 def _convolutions(state: State, before: str, layout: Layout) -> list[Convolution]:
@@ -164,10 +195,10 @@ def _convolutions(state: State, before: str, layout: Layout) -> list[Convolution
     rest, found, number, entering = dict(state), [], 0, None
     while rest:
         name = f"{before}{number}.weight"
-        weight = _taken(rest, name, (None, entering, 3, 3))
+        weight = taken(rest, name, (None, entering, 3, 3))
         entering = len(weight)
         bias_name = f"{before}{number}.bias"
-        bias = _taken(rest, bias_name, (entering,)) if bias_name in rest else weight.new_zeros(entering)
+        bias = taken(rest, bias_name, (entering,)) if bias_name in rest else weight.new_zeros(entering)
         normalised = f"{before}{number + 1}.running_var" in rest
         if normalised:
             weight, bias = _folded(weight, bias, rest, f"{before}{number + 1}.", layout.eps)
@@ -186,8 +217,8 @@ def _folded(weight: Tensor, bias: Tensor, rest: State, before: str, eps: float) 
     """Return the weight and bias of a convolution that does what batch normalisation did after it, too."""
     rest.pop(f"{before}num_batches_tracked", None)
     size = (len(bias),)
-    mean, variance = (_taken(rest, f"{before}running_{what}", size) for what in ("mean", "var"))
-    gain, shift = (_taken(rest, f"{before}{what}", size) for what in ("weight", "bias"))
+    mean, variance = (taken(rest, f"{before}running_{what}", size) for what in ("mean", "var"))
+    gain, shift = (taken(rest, f"{before}{what}", size) for what in ("weight", "bias"))
     factor = gain / torch.sqrt(variance + eps)
     return weight * factor[:, None, None, None], (bias - mean) * factor + shift
 
@@ -236,7 +267,7 @@ def _filled(network: nn.Module, convolutions: list[Convolution]) -> nn.Module:
     return network
 
 
-def _taken(rest: State, name: str, shape: Shape) -> Tensor:
+def taken(rest: State, name: str, shape: Shape) -> Tensor:
     """Return a tensor, no longer in `rest`, whose shape must be this one; None stands for any length."""
     found = rest.pop(name, None)
     if found is None:

@@ -45,8 +45,25 @@ class Denoiser(Protocol):
         """Return restored images (B, C, Y, X)."""
 
 
+class WeightFile:
+    """What every card says of its file."""
+
+    path: Path
+    facts: Mapping[str, str]
+
+    @property
+    def name(self) -> str:
+        """What a record calls the file: its name where it comes with the package, else its path."""
+        return self.path.name if self.path.parent == FOLDER else str(self.path)
+
+    @property
+    def curve(self) -> tuple[tuple[float, ...], ...]:
+        """Minutes of training and mean PSNRs in validation, row by row; () where unknown."""
+        return tuple(tuple(row) for row in json.loads(self.facts.get("curve", "[]")))
+
+
 @dataclass(frozen=True)
-class Card:
+class Card(WeightFile):
     """What is known of a network's weights.
 
     Parameters
@@ -68,7 +85,8 @@ class Card:
     sigma_max : float or None
         Largest noise std that it was trained on, as a share of the image's range; None where unknown.
     facts : mapping of str
-        The rest of the file's header: licence, training pictures, steps, dB, training curve.
+        The rest of the file's header: licence, training pictures, steps, dB, training curve with the mean
+        PSNR at sigma 15, 25 and 50.
     """
 
     path: Path
@@ -81,16 +99,6 @@ class Card:
     residual: bool
     sigma_max: float | None
     facts: Mapping[str, str]
-
-    @property
-    def name(self) -> str:
-        """What a record calls the file: its name where it comes with the package, else its path."""
-        return self.path.name if self.path.parent == FOLDER else str(self.path)
-
-    @property
-    def curve(self) -> tuple[tuple[float, ...], ...]:
-        """Minutes of training and mean PSNR at sigma 15, 25 and 50, row by row; () where unknown."""
-        return tuple(tuple(row) for row in json.loads(self.facts.get("curve", "[]")))
 
 
 def weight_file(model: str, colors: int) -> str:
@@ -134,10 +142,15 @@ def network_of(name: str, checksum: str = "") -> nn.Module:
     return _network(*checked_path(name, checksum or CHECKSUMS.get(name, "")))
 
 
+def header_of(path: Path) -> dict[str, str]:
+    """Return what a weight file's header says; nothing where its kind of file has none."""
+    return metadata(path) if path.suffix.lower() == ".safetensors" else {}
+
+
 @lru_cache(maxsize=16)
 def _card(path: Path, checksum: str) -> Card:
     network: Any = _network(path, checksum)
-    told = _header(path)
+    told = header_of(path)
     limit = float(told["sigma_max"]) if "sigma_max" in told else None
     return Card(
         path=path,
@@ -158,7 +171,7 @@ def _network(path: Path, checksum: str) -> nn.Module:
     import torch
 
     with torch.inference_mode(False):
-        told = _header(path)
+        told = header_of(path)
         if told.get("network") in OWN:
             network = _own(told["network"], int(told["colors"]))
             load_into(network, path)
@@ -167,10 +180,6 @@ def _network(path: Path, checksum: str) -> nn.Module:
 
             network = read_denoiser(path)
         return network.eval().requires_grad_(False)
-
-
-def _header(path: Path) -> dict[str, str]:
-    return metadata(path) if path.suffix.lower() == ".safetensors" else {}
 
 
 def _own(name: str, colors: int) -> nn.Module:
