@@ -185,6 +185,8 @@ def write_weights(state: State[nn.Module], chosen: argparse.Namespace, pictures_
         "scales": json.dumps(chosen.scales),
         "degradations": chosen.only
         or "bicubic, decimation, binning, Gaussians of std 0.3 to 0.4 + scale fine pixels",
+        "colors": 1,
+        "noise": "none" if chosen.only else f"white Gaussian, std 0 to {HIGH:g} grey levels of 255",
         "sigma_max": 0.0 if chosen.only else HIGH / PEAK,
         "trained_on": f"{pictures_used} photographs, {chosen.about}".rstrip(", "),
         "licence": "BSD-3-Clause",

@@ -19,6 +19,8 @@ _HOME = {
     "estimate_noise": "api",
     "compare": "api",
     "fit": "api",
+    "upscale": "api",
+    "degrade": "api",
     "trust_report": "api",
     "unsupported_detail": "api",
     "Comparison": "comparing",
@@ -90,6 +92,13 @@ _HOME = {
     "LearnedDct": "restorers",
     "HotPixels": "restorers",
     "GeneratorPrior": "restorers",
+    "Upscale": "restorers",
+    "Degrade": "restorers",
+    "Bicubic": "degradation",
+    "Decimation": "degradation",
+    "Binning": "degradation",
+    "GaussianBlur": "degradation",
+    "AnyKernel": "degradation",
 }
 __all__ = ["__version__", *_HOME]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from .checking import TrustReport, checking
 from .comparing import Candidate, Comparison, comparing
+from .degradation import Bicubic, Degradation
 from .diagnostics import unsupported_detail as _unsupported_detail
 from .engine import drain, resolve, restored
 from .estimators import FromImage, NoiseEstimator, estimated_noise
@@ -22,9 +23,11 @@ from .fitting import fitting, usual_loss
 from .losses import Loss
 from .noise import Gaussian, NoiseMap, NoiseModel
 from .recipe import Plan, Recipe
-from .restorers import named
+from .restorers import Degrade, Upscale, named
 from .restorers.base import Restorer
 from .stack import Array, Stack
+
+BICUBIC = Bicubic()
 
 
 def restore(
@@ -82,8 +85,111 @@ def restore(
     stack = Stack(image, axes or "")
     recipe = recipe_of(method, noise, device, threads)
     for step in recipe.steps:
-        stack = stack.with_array(restored(resolve(step, stack, recipe.device, recipe.threads), stack))
+        plan = resolve(step, stack, recipe.device, recipe.threads)
+        stack = stack.with_array(restored(plan, stack), plan.magnification)
     return stack.array
+
+
+def upscale(
+    image: Any,
+    scale: int = 2,
+    model: str = "light",
+    degradation: Degradation | None = BICUBIC,
+    noise: NoiseModel | float | None = None,
+    axes: str | None = None,
+    device: str = "auto",
+    **settings: Any,
+) -> Any:
+    """Give an image a grid 2, 3 or 4 times as fine along Y and X.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        The coarse image; any real type and any number of axes.
+    scale : {2, 3, 4}
+        Fine pixels in a coarse one along each of the two axes.
+    model : str
+        "light", our network; "linear", the best linear upscaling; "bicubic" or "lanczos" interpolation; or
+        the path of a weight file of RDN.
+    degradation : Degradation, optional
+        How the coarse pixels came about: `Bicubic()`, `Decimation()`, `Binning()`, `GaussianBlur(...)` or
+        `AnyKernel.of(kernel)`; None measures it in the image.
+    noise, axes, device
+        As for `restore`; noise 0 is none beyond that of rounding.
+    **settings
+        Other fields of `Upscale`, such as back_projections=10.
+
+    Returns
+    -------
+    ndarray, dask array or tuple
+        float32, with Y and X `scale` times as long; lazy for dask input; for a layer a tuple (data,
+        attributes, "image") that lies exactly over it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the image or a number does not fit, or the model has no weights for this scale.
+
+    Warns
+    -----
+    TransferWarning
+        If blur or noise are unlike those that the network was trained for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> coarse = np.random.default_rng(0).random((32, 48))
+    >>> ns.upscale(coarse, 3, "linear", noise=0).shape
+    (96, 144)
+    """
+    method = Upscale(scale=cast(Any, scale), model=model, degradation=degradation, **settings)
+    return restore(image, method, noise, axes, device)
+
+
+def degrade(
+    image: Any,
+    scale: int = 2,
+    degradation: Degradation = BICUBIC,
+    gain: float = 0.0,
+    sigma: float = 0.0,
+    axes: str | None = None,
+    seed: int = 0,
+) -> Any:
+    """Reduce an image to a coarser grid by a known kernel, and add noise.
+
+    Parameters
+    ----------
+    image : array_like, dask array or napari Image layer
+        The fine image, best without noise.
+    scale : {2, 3, 4}
+        Fine pixels in a coarse one along Y and X; pixels that are left over at the end are dropped.
+    degradation : Degradation
+        How the coarse pixels come about, as for `upscale`.
+    gain : float
+        Counts of a photo-electron, for shot noise; 0 adds none.
+    sigma : float
+        Std of the Gaussian noise that is added, in the units of the image.
+    axes : str, optional
+        As for `restore`.
+    seed : int
+        Of the noise.
+
+    Returns
+    -------
+    ndarray, dask array or tuple
+        As for `restore`, with Y and X shorter.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> ns.degrade(np.arange(16.0).reshape(4, 4), 2, ns.Binning())
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]], dtype=float32)
+    """
+    method = Degrade(scale=cast(Any, scale), degradation=degradation, gain=gain, sigma=sigma, seed=seed)
+    return restore(image, method, 0.0, axes)
 
 
 def estimate_noise(

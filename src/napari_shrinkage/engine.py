@@ -26,7 +26,7 @@ from .restorers.fitted import TransferWarning, is_fitted, transfer_doubt
 from .sample import DeferredSample, drawn_fields
 from .stack import Float, Stack
 from .tiles import drawn_in_counts, drawn_in_noise_units, lazily_restored, mixes_color, restore_region
-from .windows import Region, checked_region, whole, windows, within
+from .windows import Region, checked_region, lengths, outcome, whole, windows, within
 
 DIGEST_BYTES = 2**28
 TYPICAL_PIXELS = 2**20  # from which the mean brightness is taken
@@ -124,14 +124,15 @@ def run(
     """
     started = time.perf_counter()
     region = checked_region(region, stack)
-    current, plans = stack, []
+    current, plans = stack, list[Plan]()
     steps: tuple[Step | Plan, ...] = (recipe,) if isinstance(recipe, Plan) else recipe.steps
     for number, step in enumerate(steps, start=1):
         name = f"step {number} of {len(steps)}: " if len(steps) > 1 else ""
         yield Progress(0, 1, f"{name}deciding from the data")
         plan = _planned(step, recipe, current)
-        part = region if number == len(steps) else whole(current)
-        current = current.with_array((yield from _restored_array(plan, current, part, name)))
+        part = _part_of(region, plans, current) if number == len(steps) else whole(current)
+        made = yield from _restored_array(plan, current, part, name)
+        current = current.with_array(made, plan.magnification)
         plans.append(plan)
     return Result(current, recorded(tuple(plans), stack, region, time.perf_counter() - started), region)
 
@@ -209,25 +210,33 @@ def _sampled(restorer: Restorer, noise: NoiseModel, stack: Stack) -> DeferredSam
     )
 
 
+def _part_of(region: Region, before: list[Plan], stack: Stack) -> Region:
+    """Return the part of an image that plans made before it, of this region of their first input."""
+    for plan in before:
+        region = outcome(plan, stack, region)
+    return region
+
+
 def _planned(step: Step | Plan, recipe: Recipe | Plan, stack: Stack) -> Plan:
     return step if isinstance(step, Plan) else resolve(step, stack, recipe.device, recipe.threads)
 
 
 def _restored_array(plan: Plan, stack: Stack, region: Region, name: str) -> Generator[Progress, None, Any]:
     if stack.is_lazy:
-        return lazily_restored(plan, stack)[region]
-    out = np.empty([part.stop - part.start for part in region], np.float32)
+        return lazily_restored(plan, stack)[outcome(plan, stack, region)]
+    made = outcome(plan, stack, region)
+    out = np.empty(lengths(made), np.float32)
     todo = list(windows(plan, stack, region))
     for done, window in enumerate(todo):
         yield Progress(done, len(todo), f"{name}restoring")
-        out[within(window, region)] = restore_region(plan, stack, window)
+        out[within(outcome(plan, stack, window), made)] = restore_region(plan, stack, window)
     yield Progress(len(todo), len(todo), f"{name}done")
     return out
 
 
 def _notes(plans: tuple[Plan, ...], stack: Stack) -> tuple[str, ...]:
     notes = [doubt for plan in plans for doubt in _doubts(plan.restorer, plan.noise, stack)]
-    if any(plan.noise.silent() for plan in plans):
+    if any(plan.noise.silent() and plan.magnification == 1 for plan in plans):
         notes.append("Where the noise is zero the values are unchanged.")
     holes = 0 if stack.is_lazy else _not_finite(stack.array)
     if holes:

@@ -7,9 +7,11 @@ were carried out plus what is needed to do it again. All three are plain values 
 from __future__ import annotations
 
 import json
+import math
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -160,6 +162,11 @@ class Plan:
         return self.restorer.planes
 
     @property
+    def magnification(self) -> Fraction:
+        """How much finer the result's grid is along Y and X."""
+        return self.restorer.magnification
+
+    @property
     def keeps_brightness(self) -> bool:
         """Whether the local sums of light that stabilising loses are put back."""
         photons = self.noise.counts_light and self.restorer.domain == "noise"
@@ -207,6 +214,11 @@ class Record:
     created: str = ""
     seconds: float = 0.0
     messages: tuple[str, ...] = ()
+
+    @property
+    def magnification(self) -> Fraction:
+        """How much finer the result's grid is than the input's, along Y and X."""
+        return math.prod((plan.magnification for plan in self.plans), start=Fraction(1))
 
     def recipe(self) -> Recipe:
         """Return the recipe that repeats these plans number for number."""

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -188,10 +189,12 @@ class Stack:
         """Number of array elements."""
         return math.prod(self.shape)
 
-    def with_array(self, array: Any, scale: int = 1) -> Stack:
+    def with_array(self, array: Any, scale: Fraction | int = 1) -> Stack:
         """Return a stack of another array on the same grid, or on one `scale` times finer in Y and X."""
-        finer = tuple(s / scale if a in "YX" else s for s, a in zip(self.spacing, self.axes, strict=True))
-        return replace(self, array=array, spacing=finer)
+        spacing = zip(self.spacing, self.axes, strict=True)
+        return replace(
+            self, array=array, spacing=tuple(float(s / scale) if a in "YX" else s for s, a in spacing)
+        )
 
 
 def checked_axes(axes: str | None, shape: tuple[int, ...]) -> str:

@@ -25,8 +25,10 @@ from .windows import (
     Region,
     checked_region,
     inner_part,
+    lengths,
     needed_box,
     needed_pixels,
+    outcome,
     source_box,
     tile_shape,
     windows,
@@ -73,7 +75,7 @@ def lazily_restored(plan: Plan, stack: Stack) -> Any:
         region = tuple(slice(int(s[i]), int(s[i + 1])) for s, i in zip(starts, place, strict=True))
         box = source_box(plan, frame, region)
         value = work(plan, frame, stack.array[box], box, region)
-        parts[place] = da.from_delayed(value, tuple(p.stop - p.start for p in region), dtype=np.float32)
+        parts[place] = da.from_delayed(value, lengths(outcome(plan, frame, region)), dtype=np.float32)
     return da.block(parts.tolist())
 
 
@@ -203,10 +205,12 @@ def _frame(stack: Stack) -> Stack:
 
 def _restored_chunk(plan: Plan, frame: Stack, values: Array, box: Region, region: Region) -> Array:
     """Restore a region from the values of its `source_box`, window by window."""
-    out = np.empty([part.stop - part.start for part in region], np.float32)
+    whole_part = outcome(plan, frame, region)
+    out = np.empty(lengths(whole_part), np.float32)
     for window in windows(plan, frame, region):
         part = source_box(plan, frame, window)
-        out[within(window, region)] = _restored_window(plan, frame, values[within(part, box)], part, window)
+        place = within(outcome(plan, frame, window), whole_part)
+        out[place] = _restored_window(plan, frame, values[within(part, box)], part, window)
     return out
 
 
@@ -220,24 +224,27 @@ def _restored_window(plan: Plan, frame: Stack, values: Array, box: Region, regio
     needed = _finite_part(values, within(needed_box(plan, frame, region), box), frame, ndim)
     pixels = needed_pixels(plan, frame, region)
     indices = [index - index.min() for index in pixels]
-    apply = built(plan, color, plan.noise.level(pixels))
+    first = tuple(region[axis].start for axis in frame.plane_axes(ndim))
+    apply = built(replace(plan, restorer=plan.restorer.at(first)), color, plan.noise.level(pixels))
     inner = inner_part(plan, frame, region)
     planes = itertools.product(*(range(original.shape[i]) for i in frame.plane_axes(ndim)))
     places = [frame.selection(ndim, plane, [slice(None)] * ndim) for plane in planes]
     fields = (
         plan.noise.corrected(taken(frame.to_field(needed[place], ndim), indices), pixels) for place in places
     )
-    out = np.empty(original.shape, np.float32)
+    out = np.empty(lengths(outcome(plan, frame, region)), np.float32)
     for place, restored in zip(places, _restored_fields(plan, apply, fields), strict=True):
         target = out[place]
         np.copyto(target[..., :3] if frame.has_alpha else target, frame.from_field(restored[inner], ndim))
-    _put_back(out, original, frame)
+    _put_back(out, _as_fine(original, plan, frame, region), frame)
     return out
 
 
 def _restored_fields(plan: Plan, apply: Apply, fields: Iterable[Float]) -> Iterator[Float]:
     """Restore extended fields (C, *domain) one by one, or all together where the restorer takes several."""
-    if plan.planes == 1:
+    if plan.magnification != 1:
+        yield from map(apply, fields)
+    elif plan.planes == 1:
         yield from (restored_field(plan.noise, apply, field) for field in fields)
     else:
         together = restored_field(plan.noise, apply, np.stack(list(fields), axis=1))
@@ -250,6 +257,17 @@ def _finite_part(values: Array, part: Region, frame: Stack, ndim: int) -> Array:
         return values[part]
     spatial, last = frame.spatial_axes(ndim), tuple(range(-ndim, 0))
     return np.moveaxis(filled(np.moveaxis(values, spatial, last), ndim), last, spatial)[part]
+
+
+def _as_fine(values: Array, plan: Plan, frame: Stack, region: Region) -> Array:
+    """Return a region's values on the result's grid: at each pixel the one that its centre lies in."""
+    if plan.magnification == 1:
+        return values
+    placed = outcome(plan, frame, region)
+    for axis in frame.spatial_axes(2):
+        centres = (2 * np.arange(placed[axis].start, placed[axis].stop) + 1) * plan.magnification.denominator
+        values = values.take(centres // (2 * plan.magnification.numerator) - region[axis].start, axis)
+    return values
 
 
 def _put_back(out: Array, original: Array, frame: Stack) -> None:
@@ -270,4 +288,14 @@ def _output_chunks(plan: Plan, stack: Stack) -> list[tuple[int, ...]]:
             n = stack.shape[axis]
             step = -(-least // max(chunks[axis])) * max(chunks[axis])
             chunks[axis] = tuple(min(step, n - start) for start in range(0, n, step))
+    for axis in stack.spatial_axes(2):
+        chunks[axis] = _in_multiples(chunks[axis], plan.magnification.denominator)
     return chunks
+
+
+def _in_multiples(sizes: tuple[int, ...], multiple: int) -> tuple[int, ...]:
+    """Return chunks of about these sizes that begin at multiples; what is left over goes to the last."""
+    total = sum(sizes)
+    inner = {round(stop / multiple) * multiple for stop in np.cumsum(sizes)[:-1].tolist()}
+    stops = [stop for stop in sorted(inner) if 0 < stop <= total - multiple]
+    return tuple(np.diff([0, *stops, total]).tolist())

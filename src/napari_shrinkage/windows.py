@@ -7,7 +7,8 @@ is the part of the array that a region needs, its halo included.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any, Protocol
 
 from .geometry import Geometry, blocks
@@ -30,6 +31,10 @@ class Windowed(Protocol):
     @property
     def planes(self) -> int:
         """Planes or volumes that are best worked on at a time."""
+
+    @property
+    def magnification(self) -> Fraction:
+        """How much finer the result's grid is along Y and X."""
 
     def geometry(self) -> Geometry:
         """Return border, margin, alignment and halo."""
@@ -109,9 +114,33 @@ def source_box(work: Windowed, stack: Stack, region: Region) -> Region:
     return tuple(box)
 
 
+def lengths(region: Region) -> tuple[int, ...]:
+    """Return the shape of a region."""
+    return tuple(part.stop - part.start for part in region)
+
+
 def within(part: Region, outer: Region) -> Region:
     """Return the place of a part of the array in a larger part."""
     return tuple(slice(p.start - o.start, p.stop - o.start) for p, o in zip(part, outer, strict=True))
+
+
+def outcome(work: Windowed, stack: Stack, region: Region) -> Region:
+    """Return where the result of a region lies on the result's grid.
+
+    Of a coarser grid those pixels count whose fine pixels all lie in the region.
+    """
+    placed = list(region)
+    for axis in stack.spatial_axes(2):
+        (placed[axis],) = regridded((region[axis],), work.magnification)
+    return tuple(placed)
+
+
+def regridded(parts: Sequence[slice], scale: Fraction) -> tuple[slice, ...]:
+    """Return the pixels of a grid `scale` times as fine that lie in the given parts."""
+    return tuple(
+        slice(first := math.ceil(part.start * scale), max(math.floor(part.stop * scale), first))
+        for part in parts
+    )
 
 
 def _window(stack: Stack, work: Windowed, region: Region) -> list[slice]:
@@ -125,13 +154,11 @@ def needed_pixels(work: Windowed, stack: Stack, region: Region) -> tuple[Any, ..
 
 
 def inner_part(work: Windowed, stack: Stack, region: Region) -> tuple[slice, ...]:
-    """Return the place of a region's pixels in its grown window, for a field (C, *spatial)."""
+    """Return the place of a region's result in that of its grown window, for a field (C, *spatial)."""
     window, shape = _window(stack, work, region), stack.field_shape(work.spatial_ndim)
     grown = work.geometry().grown(window, shape)
-    return (
-        slice(None),
-        *(slice(w.start - g.start, w.stop - g.start) for w, g in zip(window, grown, strict=True)),
-    )
+    inner = [slice(w.start - g.start, w.stop - g.start) for w, g in zip(window, grown, strict=True)]
+    return (slice(None), *inner[:-2], *regridded(inner[-2:], work.magnification))
 
 
 def needed_box(work: Windowed, stack: Stack, region: Region) -> Region:

@@ -37,6 +37,7 @@ REQUIRED: dict[str, dict[str, Any]] = {  # values for fields without a default
             Autocorrelation(((1.0,),)),
         ),
     },
+    "degradation/kernel": {"taps": ((0.1, 0.2), (0.3, 0.4))},
     "fit/fit": {"loss": "sure", "noise_std": (5.0, 2.0), "before": 0.2, "after": 0.1, "pixels": 4096},
     "noise/gaussian": {"sigma": (12.5, 3.0)},
     "noise/poisson-gaussian": {"gain": (2.0, 3.5)},

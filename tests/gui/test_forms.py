@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QSlider
 
 from napari_shrinkage import methods
+from napari_shrinkage.degradation import AnyKernel
 from napari_shrinkage.gui.editors import editor_for, read_text, written_text
 from napari_shrinkage.gui.forms import AutoEditor, MethodEditor, MethodForm
 from napari_shrinkage.gui.numbers import FloatEditor, SliderScale
@@ -21,6 +22,7 @@ from napari_shrinkage.transforms.stationary import StationaryWavelet
 
 DOCK_WIDTH = 320
 WITHOUT_DEFAULTS = {
+    "kernel": AnyKernel(taps=((0.1, 0.2), (0.3, 0.4))),
     "per-band": PerBand(values={"1/dd": (2.5,), "1/ad": (1.0, 2.0, 3.0)}),
     "gaussian": Gaussian((1.5, 2.0)),
     "poisson-gaussian": PoissonGaussian((2.5, 3.0), 100.0, (1.0, 2.0)),

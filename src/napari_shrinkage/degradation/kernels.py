@@ -16,6 +16,7 @@ Kernel = npt.NDArray[np.float64]
 
 SCALES = (2, 3, 4)
 CUBIC = -0.5  # Keys' parameter, with which cubic interpolation is exact for parabolas
+LOBES = 3  # of Lanczos' interpolation on each side
 TAIL = 3.5  # stds of a Gaussian that its kernel holds
 
 
@@ -90,6 +91,44 @@ def cubic(x: Kernel) -> Kernel:
     near = ((CUBIC + 2) * x - (CUBIC + 3)) * x**2 + 1
     far = CUBIC * (((x - 5) * x + 8) * x - 4)
     return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+def lanczos(x: Kernel) -> Kernel:
+    """Return Lanczos' window of three lobes times the sinc, at distances in units of the coarser grid.
+
+    References
+    ----------
+    Duchon, "Lanczos filtering in one and two dimensions", Journal of Applied Meteorology 18, 1979,
+    doi:10.1175/1520-0450(1979)018<1016:LFIOAT>2.0.CO;2.
+    """
+    return np.where(np.abs(x) < LOBES, np.sinc(x) * np.sinc(x / LOBES), 0.0)
+
+
+def centroid(kernel: Kernel) -> tuple[float, float]:
+    """Return where a kernel's weight lies along Y and X from the coarse pixel's centre, in fine pixels."""
+    at = offsets(len(kernel))
+    return float(kernel.sum(1) @ at), float(kernel.sum(0) @ at)
+
+
+def principal_widths(kernel: Kernel) -> tuple[float, float]:
+    """Return the stds of a kernel's weight along its two principal axes, the longer first, in fine pixels.
+
+    Where negative lobes make a variance negative it counts as 0.
+    """
+    at = offsets(len(kernel))
+    rows, columns = centroid(kernel)
+    y, x = at - rows, at - columns
+    mixed = y @ kernel @ x
+    spread = np.array([[y**2 @ kernel.sum(1), mixed], [mixed, x**2 @ kernel.sum(0)]])
+    short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0))
+    return float(long), float(short)
+
+
+def kernel_similarity(first: Kernel, second: Kernel) -> float:
+    """Return the normalised correlation of two kernels of one scale, at most 1, centre on centre."""
+    taps = max(len(first), len(second))
+    a, b = resized(first, taps), resized(second, taps)
+    return float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))
 
 
 def normalized(kernel: npt.ArrayLike) -> Kernel:

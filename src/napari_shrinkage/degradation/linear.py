@@ -6,15 +6,18 @@ coarse pixels around it; it is applied as a correlation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import fftconvolve
 
-from .kernels import Kernel, transfer
+from .kernels import Kernel, normalized, offsets, transfer
 
 Filters = npt.NDArray[np.float64]
+Interpolant = Callable[[Kernel], Kernel]
+Shift = tuple[float, float]
 
 ROUNDING = 12**-0.5  # std, in grey levels, of the error that rounding makes
 RADII = np.array([0.25, 0.5, 0.75, 1.0])[:, None]  # cycles per coarse pixel
@@ -71,6 +74,29 @@ def blur_code(kernel: Kernel, scale: int) -> npt.NDArray[np.float64]:
     """
     code: npt.NDArray[np.float64] = np.abs(transfer(kernel, CODED / scale)).ravel()
     return code
+
+
+def interpolation_filters(weight: Interpolant, reach: int, scale: int, shift: Shift = (0.0, 0.0)) -> Filters:
+    """Return the filters (s * s, m, m) of a separable interpolation, which knows no blur and no noise.
+
+    Parameters
+    ----------
+    weight : callable
+        From distances in coarse pixels to weights, such as `kernels.cubic`; they are divided by their sum.
+    reach : int
+        Coarse pixels beyond which it is 0; m = 2 * reach + 1.
+    scale : int
+        Fine pixels in a coarse one along each axis.
+    shift : tuple of float
+        Where a coarse pixel's weight lies along Y and X from its centre, in fine pixels.
+    """
+    at = np.arange(-reach, reach + 1)
+    rows, columns = (
+        np.array([normalized(weight((fine - moved) / scale - at)) for fine in offsets(scale)])
+        for moved in shift
+    )
+    filters: Filters = np.einsum("ay,bx->abyx", rows, columns).reshape(scale**2, len(at), len(at))
+    return filters
 
 
 @lru_cache(maxsize=16)

@@ -17,19 +17,8 @@ if TYPE_CHECKING:
 
 
 def reduced(fine: Any, kernel: Kernel, scale: int) -> Any:
-    """Return the coarse image (..., Y // scale, X // scale) of a fine one (..., Y, X), float64.
-
-    Raises
-    ------
-    ValueError
-        If the image is smaller than a coarse pixel.
-    """
+    """Return the coarse image (..., Y // scale, X // scale) of a fine one (..., Y, X), float64."""
     height, width = (n // scale for n in fine.shape[-2:])
-    if not height or not width:
-        raise ValueError(
-            f"the image is {fine.shape[-2]} x {fine.shape[-1]} pixels; scale={scale} needs at least {scale} "
-            "along Y and X."
-        )
     values = np.asarray(fine, dtype=np.float64)[..., : height * scale, : width * scale]
     before = (len(kernel) - scale) // 2
     padding = [(0, 0)] * (values.ndim - 2) + [(max(before, 0),) * 2] * 2

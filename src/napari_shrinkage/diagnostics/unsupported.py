@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,6 +122,7 @@ class _Comparison:
     region: Region
     spatial_ndim: int = 2
     planes: int = 1
+    magnification: Fraction = Fraction(1)
 
     @property
     def tile_pixels(self) -> int:

@@ -13,6 +13,7 @@ from qtpy.QtGui import QStandardItemModel
 from qtpy.QtWidgets import QComboBox
 
 from ..methods import Method, Parameter, parameters
+from ..restorers import Restorer
 from .editor import narrow_combo
 from .numbers import short_unit
 
@@ -23,7 +24,7 @@ SPELLED = {"ndim": "Dimensions", "r": "Threshold", "mu": "Noise weight"}
 def method_combo(classes: list[type[Method]]) -> QComboBox:
     """Return a combo box of methods, the advanced ones below a heading; item data is the class."""
     combo = narrow_combo()
-    usable = [cls for cls in classes if _has_defaults(cls) and not getattr(cls, "needs_fit", False)]
+    usable = [cls for cls in classes if _has_defaults(cls) and _is_offered(cls)]
     for cls in [cls for cls in usable if not cls.advanced]:
         combo.addItem(cls.title, cls)
     advanced = [cls for cls in usable if cls.advanced]
@@ -54,6 +55,10 @@ def tooltip(parameter: Parameter) -> str:
     """Return the field's sentence and what values it takes, as rich text that wraps."""
     expected = "" if parameter.role else f"<br><i>{parameter.expected()}</i>"
     return f"<qt>{parameter.doc}{expected}</qt>"
+
+
+def _is_offered(cls: type[Method]) -> bool:
+    return not issubclass(cls, Restorer) or (cls.denoises and not cls.needs_fit)
 
 
 def _has_defaults(cls: type[Method]) -> bool:

@@ -236,8 +236,8 @@ def _placed(layer: Any, result: Result) -> dict[str, Any]:
     shape = (layer.data[0] if layer.multiscale else layer.data).shape
     region: Region = result.region or tuple(slice(0, n) for n in shape)
     starts = np.array([part.start for part in region[: layer.ndim]], dtype=float)
-    lengths = np.array([part.stop - part.start for part in region[: layer.ndim]])
-    finer = np.array(result.stack.shape[: layer.ndim]) / lengths
+    finer = np.array([float(result.record.magnification) if a in "YX" else 1.0 for a in result.stack.axes])
+    finer = finer[: layer.ndim]
     origin = starts + (1 / finer - 1) / 2  # centre of the first pixel, in source pixels
     linear = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
     return {

@@ -62,7 +62,7 @@ class Upscaler(nn.Module):
     @property
     def reach(self) -> int:
         """How far, in coarse pixels, an input pixel may lie from a coarse pixel that it takes part in."""
-        return 2 * len(self.blocks) + 2
+        return 2 * len(self.blocks) + 2 + AROUND
 
     def start(self) -> None:
         """Set the first weights, from torch's random numbers."""
@@ -100,8 +100,10 @@ class Upscaler(nn.Module):
         scale = self.scale_of(packed)
         level = sigma.expand(len(image), 1, *image.shape[2:])
         mean = local_mean(image)
-        first = self.heads[str(scale)](torch.cat([packed - mean, image - mean, level], 1))
-        gains = self.told(torch.cat([code, torch.full_like(code[:, :1], scale / 4)], 1))
+        given = torch.cat([packed - mean, image - mean, level], 1)
+        told = torch.cat([code, torch.full_like(code[:, :1], scale / 4)], 1)
+        first = self.heads[str(scale)](given.to(next(self.parameters()).dtype))
+        gains = self.told(told.to(first.dtype))
         x = first
         for block, gain in zip(self.blocks, gains.split(self.features, 1), strict=True):
             x = block(x, gain[..., None, None])

@@ -11,12 +11,14 @@ from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
 from .cnn import Cnn
+from .degrade import Degrade
 from .generator_prior import GeneratorPrior
 from .hot_pixels import HotPixels
 from .learned_dct import LearnedDct
 from .let import Let
 from .nl_means import NonLocalMeans
 from .shrinkage import Shrinkage
+from .upscale import Upscale
 from .wiener import EmpiricalWiener
 
 NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
@@ -35,6 +37,9 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
 TO_FIT: MappingProxyType[str, Restorer] = MappingProxyType(  # restore nothing until they are fitted
     {"generator-prior": GeneratorPrior()}
 )
+ON_OTHER_GRIDS: MappingProxyType[str, Restorer] = MappingProxyType(  # change the image's size
+    {"upscale": Upscale(), "degrade": Degrade()}
+)
 PRESETS: MappingProxyType[str, str] = MappingProxyType(
     {"fast": "dct", "balanced": "dct-wiener", "best": "unet"}
 )
@@ -49,17 +54,19 @@ def named(name: str) -> Restorer:
         If there is none of this name; the message lists them.
     """
     try:
-        return {**NAMED, **TO_FIT}[PRESETS.get(name, name)]
+        return {**NAMED, **TO_FIT, **ON_OTHER_GRIDS}[PRESETS.get(name, name)]
     except KeyError:
-        names = ", ".join([*NAMED, *TO_FIT, *PRESETS])
+        names = ", ".join([*NAMED, *TO_FIT, *ON_OTHER_GRIDS, *PRESETS])
         raise ValueError(f"unknown method {name!r}; expected one of {names}, or a method value.") from None
 
 
 __all__ = [
     "NAMED",
+    "ON_OTHER_GRIDS",
     "PRESETS",
     "TO_FIT",
     "Cnn",
+    "Degrade",
     "EmpiricalWiener",
     "GeneratorPrior",
     "HotPixels",
@@ -68,5 +75,6 @@ __all__ = [
     "NonLocalMeans",
     "Restorer",
     "Shrinkage",
+    "Upscale",
     "named",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from ..geometry import Geometry
@@ -36,6 +37,7 @@ class Restorer(Method):
     `takes_levels` says that `build_uneven` knows the noise of each pixel; others see it evened out.
     `needs_fit` says that it restores nothing until it was fitted, so that no list offers it.
     `planes` is how many planes are handed over at a time: more than 1 as (C, planes, *domain).
+    `denoises` says that it is one of the ways to take noise off, and so offered and compared among them.
     """
 
     role: ClassVar[str] = "restorer"
@@ -45,11 +47,17 @@ class Restorer(Method):
     takes_levels: ClassVar[bool] = False
     needs_fit: ClassVar[bool] = False
     planes: ClassVar[int] = 1
+    denoises: ClassVar[bool] = True
 
     @property
     @abstractmethod
     def spatial_ndim(self) -> int:
         """Number of spatial axes that are restored together: 2 (planes) or 3 (volumes)."""
+
+    @property
+    def magnification(self) -> Fraction:
+        """How much finer the result's grid is along Y and X: 1, a whole number, or one over it."""
+        return Fraction(1)
 
     @property
     def is_fused(self) -> bool:
@@ -78,6 +86,10 @@ class Restorer(Method):
         inner = {p.name: getattr(self, p.name) for p in parameters(type(self))}
         cut = {name: value.channel(index) for name, value in inner.items() if hasattr(value, "channel")}
         return self.replace(**cut)
+
+    def at(self, plane: tuple[int, ...]) -> Self:
+        """Return a resolved restorer for one plane or volume, by its place along the axes that count them."""
+        return self
 
     @abstractmethod
     def geometry(self) -> Geometry:

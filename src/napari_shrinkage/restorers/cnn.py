@@ -128,7 +128,7 @@ class Cnn(Restorer):
         """Return the restorer with its weight file and the image's range."""
         card = self._card_for(sample)
         self._check_ranges(card, sample)
-        ranges = self.ranges or (_rgb_range if card.colors == 3 else _ranges)(sample.values)
+        ranges = self.ranges or (_rgb_range if card.colors == 3 else channel_ranges)(sample.values)
         return self.replace(
             weights=self.weights or card.name,
             checksum=card.checksum,
@@ -153,7 +153,7 @@ class Cnn(Restorer):
 
     def doubt(self, noise: NoiseModel, color: bool) -> str:
         """Say if the noise is unlike any in training, or too weak for a network, else ""."""
-        told = [_told(one) for one in noise.correlations(color)]
+        told = [white_equivalent(one) for one in noise.correlations(color)]
         if max(told) > FAR:
             return (
                 "The noise is correlated over several pixels, and the network was trained on white noise: "
@@ -174,21 +174,21 @@ class Cnn(Restorer):
 
     def apply(self, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Restore extended fields (B, C, *domain) in the plan's precision; differentiable."""
-        return self._restored(z, z.new_tensor(_told(correlation)), self._network(str(z.device)))
+        return self._restored(z, z.new_tensor(white_equivalent(correlation)), self._network(str(z.device)))
 
     def apply_by(self, network: Network, z: Tensor, correlation: Autocorrelation | None = None) -> Tensor:
         """Restore extended fields by another network than that of the weight file, one that still learns."""
-        return self._restored(z, z.new_tensor(_told(correlation)), network)
+        return self._restored(z, z.new_tensor(white_equivalent(correlation)), network)
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return the function that restores one extended field (C, *domain) in the plan's precision."""
-        return self._built(device, _told(correlation))
+        return self._built(device, white_equivalent(correlation))
 
     def build_uneven(
         self, device: str, correlation: Autocorrelation | None, threads: int, level: Float
     ) -> Apply:
         """Return that function for noise of std `level`, (Y, X); the network is told of each pixel's."""
-        return self._built(device, _told(correlation) * level)
+        return self._built(device, white_equivalent(correlation) * level)
 
     @property
     def _file(self) -> tuple[str, str]:
@@ -270,22 +270,23 @@ class Cnn(Restorer):
         return (images.movedim(1, -1) @ images.new_tensor(OPPONENT).T).movedim(-1, 1)
 
 
-def _ranges(values: Float) -> tuple[Range, ...]:
+def channel_ranges(values: Float) -> tuple[Range, ...]:
     """Return the range of each channel of fields (B, C, *spatial)."""
-    return tuple(_range(values[:, index]) for index in range(values.shape[1]))
+    return tuple(percentile_range(values[:, index]) for index in range(values.shape[1]))
 
 
 def _rgb_range(values: Float) -> tuple[Range, ...]:
     """Return the range that three colours share, of opponent fields (B, 3, *spatial)."""
-    return (_range(to_rgb(np.moveaxis(values, 1, 0))),)
+    return (percentile_range(to_rgb(np.moveaxis(values, 1, 0))),)
 
 
-def _range(values: Float) -> Range:
+def percentile_range(values: Float) -> Range:
+    """Return the percentiles of all values that become 0 and 1."""
     low, high = np.percentile(values, PERCENTILES)
     return float(low), float(high)
 
 
-def _told(correlation: Autocorrelation | None) -> float:
+def white_equivalent(correlation: Autocorrelation | None) -> float:
     """Return the std of the white noise whose means over `SEEN` x `SEEN` pixels scatter as this noise's do.
 
     At least 1, that of each single pixel.
