@@ -89,7 +89,8 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
         raise ValueError(
             f"the image is empty (shape {stack.shape}); expected at least one pixel on every axis."
         )
-    noise = (step.noise or estimated_noise(stack)).for_channels(stack.channels)
+    noise = step.noise or step.restorer.noise_seen(stack, estimated_noise(stack))
+    noise = noise.for_channels(stack.channels)
     restorer = step.restorer.resolve(_sampled(step.restorer, noise, stack))
     place, reason = chosen_device(device, restorer.is_fused)
     restorer = restorer.for_device(place)

@@ -52,7 +52,7 @@ class Content:
         self, restorer: Restorer, noise: NoiseModel | None, device: str = "auto", threads: int | None = None
     ) -> Plan:
         """Return the plan for a restorer; `noise` None is the estimate."""
-        told = self.noise() if noise is None else noise
+        told = restorer.noise_seen(self.stack, self.noise()) if noise is None else noise
         key = (method_key(restorer), method_key(told), device, threads)
         with self._lock:
             if key not in self._plans:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..noise import Autocorrelation, NoiseModel
     from ..sample import Sample
+    from ..stack import Stack
 
 TILE_PIXELS = 2**20
 Apply = Callable[[Float], Float]
@@ -63,6 +64,10 @@ class Restorer(Method):
     def is_fused(self) -> bool:
         """Whether `build` returns fused CPU kernels, which need no torch."""
         return False
+
+    def noise_seen(self, stack: Stack, estimated: NoiseModel) -> NoiseModel:
+        """Return the noise of a stack as this restorer has to see it, given the usual estimate."""
+        return estimated
 
     @abstractmethod
     def resolve(self, sample: Sample) -> Self:

@@ -25,10 +25,11 @@ from ..degradation.linear import (
     interpolation_filters,
     upscaling_filters,
 )
+from ..degradation.noise_level import noise_less_detail
 from ..geometry import Border, Geometry
 from ..methods import ADVANCED, HIDDEN, Suggestions, method
 from ..nn.inference import fastest_precision
-from ..stack import Float
+from ..stack import Float, Stack
 from .base import Apply, Restorer
 from .cnn import GREY_LEVELS, LEAST_SPAN, MARGIN, Range, channel_ranges, percentile_range, white_equivalent
 
@@ -128,6 +129,13 @@ class Upscale(Restorer):
         if self.model in LINEAR:
             return None
         return upscaler_card(self.weights or self.model, self.checksum or "")
+
+    def noise_seen(self, stack: Stack, estimated: NoiseModel) -> NoiseModel:
+        """Return the noise less the detail that the coarse grid cannot show and that looks like noise."""
+        if self.model in INTERPOLANTS:
+            return estimated
+        kernel = (self.degradation or Bicubic()).kernel(self.scale)
+        return noise_less_detail(stack, estimated, kernel, self.scale)
 
     def resolve(self, sample: Sample) -> Self:
         """Return the restorer with its weight file, the degradation, and the image's range and noise."""

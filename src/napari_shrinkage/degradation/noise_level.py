@@ -1,0 +1,95 @@
+"""How much of a coarse image is noise, if a given kernel made it.
+
+Convention: a std in the image's units. Aliased detail looks like noise to whoever expects an image that its
+grid shows in full; here it is expected.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+
+from ..noise import Gaussian, NoiseCurve, NoiseModel
+from ..sample import drawn_fields
+from ..stack import Stack
+from .kernels import Kernel
+from .likelihood import Likelihood, blocks_of
+
+LOOKED_AT = 2**18  # pixels
+DETAIL = 0.6  # of the estimated std: if less is likely, the rest of it is taken for detail
+BLOCKS = 600
+WEAKEST = 1 / 1000  # of the highest std that is tried
+TOLERANCE = 0.1  # of the logarithm
+
+
+def noise_less_detail(stack: Stack, estimated: NoiseModel, kernel: Kernel, scale: int) -> NoiseModel:
+    """Return the noise of a coarse image, less the detail that was estimated with it.
+
+    Parameters
+    ----------
+    stack : Stack
+        The coarse image.
+    estimated : NoiseModel
+        Its noise, as it would be if the grid showed all that there is.
+    kernel, scale : ndarray, int
+        How it came about.
+
+    Returns
+    -------
+    NoiseModel
+        The estimate, unless much less noise explains the image; then white noise of that std, with a verdict.
+
+    Notes
+    -----
+    Valid for white noise. A camera's correlated noise is left as it was estimated; that of a processed
+    picture is what its finest detail is easily taken for.
+    """
+    if estimated.autocorrelation is not None and not isinstance(estimated, NoiseCurve):
+        return estimated
+    fields = drawn_fields(stack, 2, LOOKED_AT)
+    medians = np.nanmedian(fields, axis=(0, 2, 3))[:, None, None]
+    told = np.asarray(estimated.for_channels(len(medians)).std(medians)).ravel()
+    if not told.all():
+        return estimated
+    likely = [likely_noise(fields[:, c], kernel, scale, most) for c, most in enumerate(told)]
+    if min(likely / told) >= DETAIL:
+        return estimated
+    verdict = (
+        f"Most of what looks like noise (std {_listed(told)}) is detail that this grid cannot show, as far "
+        f"as blur and edges tell; noise of std {_listed(likely)} is left. Give the noise if you know better."
+    )
+    return Gaussian(tuple(likely) if len(likely) > 1 else likely[0], verdict=verdict)
+
+
+def _listed(stds: Iterable[float]) -> str:
+    return ", ".join(f"{std:.3g}" for std in stds)
+
+
+def likely_noise(planes: npt.ArrayLike, kernel: Kernel, scale: int, highest: float) -> float:
+    """Return the noise std under which coarse planes are most likely.
+
+    Parameters
+    ----------
+    planes : array_like, (B, Y, X)
+        Coarse pixel values.
+    kernel : ndarray, (n, n)
+        Of the degradation.
+    scale : int
+        Of the degradation.
+    highest : float
+        The highest std to try, above 0; also the answer where the planes are too small to tell.
+    """
+    blocks = blocks_of(np.asarray(planes, dtype=np.float64), BLOCKS)
+    if not len(blocks):
+        return highest
+
+    def cost(logarithm: float) -> float:
+        return Likelihood(blocks, scale, math.exp(logarithm), len(kernel))(kernel)
+
+    bounds = math.log(WEAKEST * highest), math.log(highest)
+    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": TOLERANCE})
+    return float(math.exp(found.x))
