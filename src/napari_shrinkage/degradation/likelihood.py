@@ -21,8 +21,8 @@ SIDE = 7  # coarse pixels of a block
 DIRECTIONS = 10
 ALONG = 0.15  # distance along an edge counts this much, against 1 across it
 TEXTURES = (1.0, 0.5)  # exponents of distance in the variogram of what has no direction
-FLATTEST = 0.5  # share of the blocks that are left out: they have the least contrast
-CROWDED = 4  # times as many blocks are looked at as are kept
+FLATTEST = 0.75  # share of the blocks that are left out: they have the least contrast
+CROWDED = 8  # times as many blocks are looked at as are kept
 STEPS = 6  # of Newton's method for a block's contrast
 LONGEST_STEP = 1.5
 SMALL = 1e-9
@@ -46,9 +46,9 @@ class Likelihood:
     Notes
     -----
     Each kind of fine image is Gaussian with a variogram, as in `linear.upscaling_filters`: of distance across
-    an edge, nearly none along it, for edges; of plain distance for textures. A kernel makes coarse covariances
-    of them. A block has the contrast, as a factor of the covariance, that fits it best, and may be of any
-    kind: Gaussian scale mixtures [1]_ of several directions.
+    an edge, nearly none along it, for edges; of plain distance for textures. A kernel makes coarse
+    covariances of them. A block has the contrast, as a factor of the covariance, that fits it best, and
+    may be of any kind: Gaussian scale mixtures [1]_ of several directions.
 
     References
     ----------
@@ -66,7 +66,8 @@ class Likelihood:
         """Return the covariance (K, n, n) of a block of each kind, at unit contrast and without noise."""
         power = np.abs(rfft2(kernel, (self.period,) * 2)) ** 2
         between = irfft2(self.spectra * power, (self.period,) * 2)[(slice(None), *self.lags)]
-        return _BASIS.T @ between @ _BASIS
+        found: Values = _BASIS.T @ between @ _BASIS
+        return found
 
     def each(self, kernel: Kernel) -> Values:
         """Return the negative log-likelihood of every block, (N,)."""
@@ -101,10 +102,12 @@ def blocks_of(planes: Values, most: int, seed: int = 0) -> Values:
     step = max(1, min(SIDE, math.isqrt(views[..., 0, 0].size // (CROWDED * most))))
     found = views[:, ::step, ::step].reshape(-1, SIDE**2)
     found = found[np.isfinite(found).all(1)] @ _BASIS
+    if not len(found):
+        return np.empty((0, SIDE**2 - 1))
     contrast = np.square(found).sum(1)
-    chosen = np.flatnonzero(contrast > max(np.quantile(contrast, FLATTEST), 0)) if len(found) else []
-    rng = np.random.default_rng(seed)
-    return found[rng.permutation(chosen)[:most]]
+    chosen = np.flatnonzero(contrast > np.quantile(contrast, FLATTEST))
+    kept: Values = found[np.random.default_rng(seed).permutation(chosen)[:most]]
+    return kept
 
 
 def _variograms(period: int) -> Values:
@@ -112,15 +115,14 @@ def _variograms(period: int) -> Values:
     y, x = at[:, None], at
     textures = [np.hypot(y, x) ** exponent for exponent in TEXTURES]
     angles = np.pi * np.arange(DIRECTIONS) / DIRECTIONS
-    edges = [
-        np.hypot(x * np.cos(a) + y * np.sin(a), ALONG * (y * np.cos(a) - x * np.sin(a))) for a in angles
-    ]
+    edges = [np.hypot(x * np.cos(a) + y * np.sin(a), ALONG * (y * np.cos(a) - x * np.sin(a))) for a in angles]
     return np.stack([*textures, *edges])
 
 
-def _lags() -> Values:
+def _lags() -> npt.NDArray[np.intp]:
     places = np.stack(np.meshgrid(*[np.arange(SIDE)] * 2, indexing="ij")).reshape(2, -1)
-    return places[:, :, None] - places[:, None]
+    apart: npt.NDArray[np.intp] = places[:, :, None] - places[:, None]
+    return apart
 
 
 def _basis() -> Values:
