@@ -110,27 +110,6 @@ def centroid(kernel: Kernel) -> tuple[float, float]:
     return float(kernel.sum(1) @ at), float(kernel.sum(0) @ at)
 
 
-def principal_widths(kernel: Kernel) -> tuple[float, float]:
-    """Return the stds of a kernel's weight along its two principal axes, the longer first, in fine pixels.
-
-    Where negative lobes make a variance negative it counts as 0.
-    """
-    at = offsets(len(kernel))
-    rows, columns = centroid(kernel)
-    y, x = at - rows, at - columns
-    mixed = y @ kernel @ x
-    spread = np.array([[y**2 @ kernel.sum(1), mixed], [mixed, x**2 @ kernel.sum(0)]])
-    short, long = np.sqrt(np.maximum(np.linalg.eigvalsh(spread), 0))
-    return float(long), float(short)
-
-
-def kernel_similarity(first: Kernel, second: Kernel) -> float:
-    """Return the normalised correlation of two kernels of one scale, at most 1, centre on centre."""
-    taps = max(len(first), len(second))
-    a, b = resized(first, taps), resized(second, taps)
-    return float((a * b).sum() / np.sqrt((a**2).sum() * (b**2).sum()))
-
-
 def normalized(kernel: npt.ArrayLike) -> Kernel:
     """Return a kernel of sum 1."""
     values: Kernel = np.asarray(kernel, dtype=np.float64)

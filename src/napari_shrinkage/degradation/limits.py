@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .kernels import Kernel, bicubic_kernel, centroid, kernel_similarity, principal_widths
+from .estimate import kernel_similarity, kernel_widths
+from .kernels import Kernel, bicubic_kernel, centroid
 
 ALIKE = 0.95  # similarity with the training's only kernel; below it a network loses more than 0.3 dB
 BEYOND = 1.1  # times the largest width or noise in training
 WIDEST = 0.4  # fine pixels, above the scale: largest std of the Gaussians that our network was trained on
+FAINT = 0.01  # noise std that no network needs to have been trained on
 ONLY_BICUBIC = "bicubic"
 
 
@@ -51,7 +53,7 @@ class Limits:
     def _of_kernel(self, kernel: Kernel, scale: int) -> str:
         if not self.any_kernel:
             return self._of_other_kernel(kernel, scale)
-        widest, shift = max(principal_widths(kernel)), math.hypot(*centroid(kernel))
+        widest, shift = kernel_widths(kernel)[0], math.hypot(*centroid(kernel))
         if widest > BEYOND * (WIDEST + scale):
             return (
                 f"The blur is {widest:.2g} fine pixels wide (std), and the network was trained up to "
@@ -75,7 +77,7 @@ class Limits:
         )
 
     def _of_noise(self, sigma: float) -> str:
-        if sigma <= max(BEYOND * self.sigma_max, 1 / 255):
+        if sigma <= max(BEYOND * self.sigma_max, FAINT):
             return ""
         most = f"up to {self.sigma_max:.2g}" if self.sigma_max else "without noise"
         return (

@@ -12,6 +12,7 @@ from .pixel_values import Histogram, histogram
 from .separability import Additivity, additivity
 from .slopes import Gradients, threshold_gradients
 from .unsupported import finding_unsupported, unsupported_detail
+from .upscaling import Consistency, UpscalingCheck, consistency, upscaling_check
 
 __all__ = [
     "LIMIT",
@@ -19,14 +20,17 @@ __all__ = [
     "SMALL",
     "Additivity",
     "BandHistogram",
+    "Consistency",
     "CurveShape",
     "DetailBand",
     "Gradients",
     "Histogram",
     "LatentError",
+    "UpscalingCheck",
     "Whiteness",
     "additivity",
     "bands_of",
+    "consistency",
     "curve_shape",
     "detail_bands",
     "finding_unsupported",
@@ -36,5 +40,6 @@ __all__ = [
     "latent_errors",
     "threshold_gradients",
     "unsupported_detail",
+    "upscaling_check",
     "whiteness",
 ]

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 INTERPOLANTS = {"bicubic": (cubic, 2), "lanczos": (lanczos, 3)}  # weight, and reach in coarse pixels
 LINEAR = ("linear", *INTERPOLANTS)
 LIGHT_PIXELS, HEAVY_PIXELS = 2**18, 2**16  # of a tile
+MEASURED = 2**19  # pixels, from which the degradation is measured
 SMOOTHED = 5  # side of the means from which the noise's std follows where it depends on brightness
 
 
@@ -309,8 +310,12 @@ def limits_of(card: UpscalerCard) -> Limits:
 
 
 def _measured(sample: Sample, scale: int) -> Degradation:
-    """Return the degradation as the image shows it."""
-    raise NotImplementedError
+    """Return the degradation as the mean of the channels shows it."""
+    from ..degradation.measuring import kernel_from_image
+
+    levels = np.array(_typical_levels(sample))
+    sigma = float(np.sqrt(np.mean(levels**2) / len(levels)))
+    return kernel_from_image(sample.part(MEASURED).values.mean(axis=1), scale, sigma).degradation
 
 
 def _typical_levels(sample: Sample) -> tuple[float, ...]:
