@@ -35,6 +35,7 @@ from napari_shrinkage.degradation.linear import REACH, ROUNDING, blur_code, upsc
 from napari_shrinkage.nn.upscaler import Upscaler
 
 HIGH = 25.0  # largest std of the noise in grey levels
+SHARES = (0.35, 0.1, 0.05, 0.5)  # of crops that are reduced bicubically, decimated, binned, and by Gaussians
 CLEAN = 0.5  # share of crops without noise beyond that of rounding
 DRAWN = 1500  # degradations of each scale that crops are drawn from
 TAPS = {2: 16, 3: 23, 4: 28}  # of every kernel in training
@@ -56,13 +57,9 @@ class Degradations:
 
 def random_kernel(scale: int, rng: np.random.Generator) -> Kernel:
     """Return the kernel of a random degradation: bicubic, decimation, binning or a Gaussian."""
-    kind = rng.random()
-    if kind < 0.25:
-        return bicubic_kernel(scale)
-    if kind < 0.37:
-        return decimation_kernel(scale)
-    if kind < 0.43:
-        return binning_kernel(scale)
+    kind = rng.choice(4, p=SHARES)
+    if kind < 3:
+        return (bicubic_kernel, decimation_kernel, binning_kernel)[kind](scale)
     sigma, across = 0.3 + (0.1 + scale) * rng.random(2)
     shift = tuple(rng.normal(0, 0.3, 2)) if rng.random() < 0.3 else (0.0, 0.0)
     across = sigma if rng.random() < 0.5 else across
