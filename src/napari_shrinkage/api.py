@@ -109,8 +109,8 @@ def upscale(
     scale : {2, 3, 4}
         Fine pixels in a coarse one along each of the two axes.
     model : str
-        "light", our network; "linear", the best linear upscaling; "bicubic" or "lanczos" interpolation; or
-        the path of a weight file of RDN.
+        "light", our network; "light-bicubic", the same for bicubic reduction alone, x2; "linear", the best
+        linear upscaling; "bicubic" or "lanczos" interpolation; or the path of a weight file of RDN.
     degradation : Degradation, optional
         How the coarse pixels came about: `Bicubic()`, `Decimation()`, `Binning()`, `GaussianBlur(...)` or
         `AnyKernel.of(kernel)`; None measures it in the image.

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from .rdn import Rdn
     from .upscaler import Upscaler
 
-OWN = ("light",)  # networks whose weights come with the package
-FILES = {"light": "upscaler.safetensors"}
-CHECKSUMS: dict[str, str] = {}  # sha256, of the weight files that come with the package
+OWN = ("light", "light-bicubic")  # networks whose weights come with the package
+FILES = {"light": "upscaler.safetensors", "light-bicubic": "upscaler-bicubic.safetensors"}
+CHECKSUMS = {  # sha256, of the weight files that come with the package
+    "upscaler-bicubic.safetensors": "11a5480d8b0546677800b214502b7bb0a5973e301581efd4c189c90bb3dc6dae",
+}
 RDN_SIZES = ("scale", "colors", "blocks", "layers", "growth", "features")  # in the header of an RDN of ours
 
 

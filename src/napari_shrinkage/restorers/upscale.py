@@ -29,6 +29,7 @@ from ..degradation.noise_level import noise_less_detail
 from ..geometry import Border, Geometry
 from ..methods import ADVANCED, HIDDEN, Suggestions, method
 from ..nn.inference import fastest_precision
+from ..nn.upscaler_models import OWN, upscaler_card
 from ..stack import Float, Stack
 from .base import Apply, Restorer
 from .cnn import GREY_LEVELS, LEAST_SPAN, MARGIN, Range, channel_ranges, percentile_range, white_equivalent
@@ -56,8 +57,9 @@ class Upscale(Restorer):
     scale : {2, 3, 4}
         Fine pixels in a coarse one along Y and X.
     model : str
-        "light", our network; "linear", the best linear upscaling for this blur and noise; "bicubic" or
-        "lanczos" interpolation; or the path of a weight file of RDN.
+        "light", our network; "light-bicubic", the same trained on bicubic reduction alone, for x2; "linear",
+        the best linear upscaling for this blur and noise; "bicubic" or "lanczos" interpolation; or the path
+        of a weight file of RDN.
     degradation : Degradation
         How the coarse pixels came about; None measures it in the image.
     back_projections : int
@@ -93,7 +95,7 @@ class Upscale(Restorer):
     """
 
     scale: Literal[2, 3, 4] = 2
-    model: Annotated[str, Suggestions(("light", *LINEAR))] = "light"
+    model: Annotated[str, Suggestions((*OWN, *LINEAR))] = "light"
     degradation: Degradation | None = Bicubic()
     back_projections: Annotated[int, at.Ge(0), at.Le(50)] = 0
     precision: Annotated[Literal["float32", "bfloat16", "float16"] | None, ADVANCED] = None
@@ -125,8 +127,6 @@ class Upscale(Restorer):
     @property
     def card(self) -> UpscalerCard | None:
         """The card of the network, None where there is none."""
-        from ..nn.upscaler_models import upscaler_card
-
         if self.model in LINEAR:
             return None
         return upscaler_card(self.weights or self.model, self.checksum or "")
