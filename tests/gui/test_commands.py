@@ -145,6 +145,32 @@ def test_images_that_cannot_be_denoised_give_a_message_or_a_result_and_napari_li
     viewer.add_image(noisy(20, 20))
 
 
+def test_a_test_layer_lies_over_its_source_and_is_selected(viewer, qtbot, said):
+    picture = np.random.default_rng(0).integers(0, 255, (41, 60, 3), np.uint8)
+    source = viewer.add_image(picture, name="cat", rgb=True, scale=(0.5, 2), translate=(3, 4), rotate=30)
+    execute("make_test_layer")
+    execute("make_test_layer")
+    assert any("already" in text for text in said)
+    qtbot.waitUntil(lambda: not commands._jobs, timeout=60000)
+    assert [layer.name for layer in viewer.layers] == ["cat", "cat low-res x2"]
+    made = viewer.layers[1]
+    assert viewer.layers.selection.active is made
+    expected = np.clip(np.rint(ns.degrade(picture, 2, axes="YXC")), 0, 255)
+    np.testing.assert_array_equal(made.data, expected)
+    assert (made.data.dtype, made.data.shape) == (np.uint8, (20, 30, 3))
+    for coarse, fine in (((-0.5, -0.5), (-0.5, -0.5)), ((19.5, 29.5), (39.5, 59.5))):
+        place = made.data_to_world(coarse)
+        np.testing.assert_allclose(place, source.data_to_world(fine), rtol=0, atol=1e-9)
+
+
+def test_an_image_without_room_for_a_coarse_pixel_gets_a_message(viewer, qtbot, said):
+    viewer.add_image(np.ones((1, 5)), name="line")
+    execute("make_test_layer")
+    qtbot.waitUntil(lambda: not commands._jobs, timeout=60000)
+    assert any("1 x 5 pixels" in text for text in said)
+    assert len(viewer.layers) == 1
+
+
 def test_method_noise_is_found_from_source_and_from_result(viewer, qtbot, said):
     source = viewer.add_image(noisy(64, 64), name="cells")
     execute("show_method_noise")

@@ -65,10 +65,17 @@ def test_nothing_is_declared_that_napari_ignores(manifest):
 
 def test_widget_titles_fit_a_dock(manifest):
     names = [f"{widget.display_name} ({manifest.display_name})" for widget in manifest.contributions.widgets]
-    assert all(len(name) <= 25 for name in names)
-    assert {"Adapt", "CNN denoise", "Noise", "Shrinkage"} <= {
+    assert all(len(name) <= 28 for name in names)
+    assert {"Adapt", "CNN denoise", "Noise", "Shrinkage", "Super-resolution"} <= {
         widget.display_name for widget in manifest.contributions.widgets
     }
+
+
+def test_super_resolution_and_its_test_layers_are_in_the_menu_of_transforms(manifest):
+    menus = manifest.contributions.menus
+    (item,) = menus["napari/layers/transform"]
+    commands = {f"{PLUGIN}.superres", f"{PLUGIN}.make_test_layer"}
+    assert {one.command for one in menus[item.submenu]} == commands
 
 
 def test_the_presets_of_the_preferences_are_those_of_the_package(manifest):

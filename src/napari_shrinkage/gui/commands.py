@@ -1,10 +1,13 @@
-"""Commands of menus and palette: denoise the selected images in one click, and show what a method took away.
+"""Commands of menus and palette: what is done to the selected images in one click.
+
+Denoise them, show what a method took away, make low-resolution test images of them.
 
 Convention: a command reads layers and adds layers on the GUI thread; the work between runs in a worker with
 a progress bar. No postponed annotations here: napari reads the types of the arguments to know what to pass.
 """
 
 import warnings
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,11 +20,13 @@ from ..engine import Progress, Result, digest, run
 from ..estimators import estimated_noise
 from ..noise import NoiseModel, NoiseWarning
 from ..recipe import Recipe, Record
-from ..restorers import named
+from ..restorers import Degrade, named
 from ..stack import Stack
 from .jobs import Job, Work
 from .layers import method_noise_layer, result_layer, result_of_layer, stack_of_layer
 from .preferences import preferred_device, preferred_preset, preferred_threads
+from .superres_layers import low_resolution_layer
+from .superres_work import reducing
 
 _jobs: dict[int, Job] = {}  # under way, by layer
 
@@ -42,6 +47,12 @@ def show_method_noise(viewer: napari.viewer.Viewer) -> None:
         source, result = pair
         made = Layer.create(*method_noise_layer(source, result, f"{source.name} method noise"))
         viewer.layers.insert(viewer.layers.index(layer) + 1, made)
+
+
+def make_test_layer(viewer: napari.viewer.Viewer) -> None:
+    """Make a low-resolution test layer of the selected images: reduced bicubically by 2, without noise."""
+    for layer in _selected_images(viewer):
+        _reduce(viewer, layer)
 
 
 def denoised(stack: Stack, recipe: Recipe) -> Work:
@@ -69,22 +80,33 @@ def _selected_images(viewer: Any) -> list[Any]:
 
 
 def _denoise(viewer: Any, layer: Any) -> None:
+    recipe = Recipe.of(named(preferred_preset()), device=preferred_device(), threads=preferred_threads())
+    _start(layer, "denoised", lambda stack: denoised(stack, recipe), partial(_finish, viewer, layer))
+
+
+def _reduce(viewer: Any, layer: Any) -> None:
+    degrade = Degrade()
+    finish = partial(_add_test_layer, viewer, layer, degrade)
+    _start(layer, "reduced", lambda stack: reducing(stack, degrade), finish)
+
+
+def _start(layer: Any, done: str, work: Callable[[Stack], Work], finish: Callable[[Any], None]) -> None:
+    """Work on a layer's stack with a progress bar; `done` is what becomes of the layer."""
     if id(layer) in _jobs:
-        show_info(f"{layer.name!r} is being denoised already.")
+        show_info(f"{layer.name!r} is being worked on already.")
         return
     try:
         stack = stack_of_layer(layer)
     except (TypeError, ValueError) as error:
         show_error(str(error))
         return
-    recipe = Recipe.of(named(preferred_preset()), device=preferred_device(), threads=preferred_threads())
-    job, bar = Job(), progress(total=1, desc=f"Denoising {layer.name}")
+    job, bar = Job(), progress(total=1, desc=f"{layer.name} is being {done}")
     job.progressed.connect(partial(_advance, bar))
-    job.succeeded.connect(partial(_finish, viewer, layer))
+    job.succeeded.connect(finish)
     job.failed.connect(show_error)
     job.running_changed.connect(partial(_close, layer, bar))
     _jobs[id(layer)] = job
-    job.start(partial(denoised, stack, recipe))
+    job.start(partial(work, stack))
 
 
 def _advance(bar: Any, done: Progress) -> None:
@@ -110,6 +132,16 @@ def _finish(viewer: Any, layer: Any, made: tuple[Result, str]) -> None:
         show_warning(warning)
     else:
         show_info("\n".join(result.record.messages))
+
+
+def _add_test_layer(viewer: Any, layer: Any, degrade: Degrade, result: Result) -> None:
+    if layer not in viewer.layers:
+        show_info(f"{layer.name!r} was removed meanwhile, so its test layer is dropped.")
+        return
+    made = Layer.create(*low_resolution_layer(layer, result, degrade))
+    viewer.layers.insert(viewer.layers.index(layer) + 1, made)
+    viewer.layers.selection.active = made
+    show_info(f"{made.name!r} lies over {layer.name!r}, which is its truth.")
 
 
 def _pair(viewer: Any, layer: Any) -> tuple[Any, Result] | None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QToolButton, QWidget
 from ..recipe import Recipe
 from .compare import Wipe
 from .derived_button import DerivedButton
+from .derived_layer import DerivedLayer
 from .history import History, remember
 from .menu import RecipeMenu
 from .method_noise import MethodNoise
@@ -44,7 +45,7 @@ class ComparedPanel(Panel):
         self._settled.setInterval(SETTLED_MS)
         self._settled.timeout.connect(self._note_settings)
         self.wipe = Wipe(self.viewer, self)
-        self.method_noise = MethodNoise(self.viewer, self)
+        self.method_noise: DerivedLayer = self._difference()
         self.top.addLayout(self._history_row())
         self.bottom.addLayout(self._compare_row())
         self.bottom.addWidget(self.noise_button.said)
@@ -102,13 +103,22 @@ class ComparedPanel(Panel):
         self.wipe_button.setToolTip("Before on the left of a line, after on its right; drag the line")
         self.wipe_button.setCheckable(True)
         self.wipe_button.toggled.connect(self._wipe_toggled)
-        self.noise_button = DerivedButton(
-            "Method noise", self.method_noise, self, "The method noise is input minus result: run first."
-        )
-        self.noise_button.setToolTip("Show input minus result as a layer, and test whether it is white")
+        self.noise_button = self._difference_button()
         row.addWidget(self.wipe_button)
         row.addWidget(self.noise_button)
         return row
+
+    def _difference(self) -> DerivedLayer:
+        """Return the layer that sets a result against its input."""
+        return MethodNoise(self.viewer, self)
+
+    def _difference_button(self) -> DerivedButton:
+        """Return the button of that layer."""
+        button = DerivedButton(
+            "Method noise", self.method_noise, self, "The method noise is input minus result: run first."
+        )
+        button.setToolTip("Show input minus result as a layer, and test whether it is white")
+        return button
 
     def open_sheet(self) -> None:
         """Open the contact sheet over what is in view."""

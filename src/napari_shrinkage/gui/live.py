@@ -1,7 +1,7 @@
 """The live preview as a panel sees it: it follows view, sliders and method, and shows where it looks.
 
-Convention: what is previewed is the visible part of the current plane; when more than a million pixels are in
-view, a box of that size is, which the user moves by dragging its outline.
+Convention: what is previewed is the visible part of the current plane; where the preview of it would have
+more than a million pixels, a box that has so many is, which the user moves by dragging its outline.
 """
 
 from __future__ import annotations
@@ -140,13 +140,19 @@ class LivePreview(QObject):
         view = visible_region(self._viewer, layer, stack)
         if view is None:
             return None
-        if region_pixels(view, stack) <= MOST_PIXELS:
+        most = self._most_pixels()
+        if region_pixels(view, stack) <= most:
             self.box.hide()
             return view
         axes = displayed_axes(self._viewer, layer)
-        box = boxed(view, axes, self.box.center(layer))
+        box = boxed(view, axes, self.box.center(layer), most)
         self.box.show(layer, box, axes)
         return box
+
+    def _most_pixels(self) -> int:
+        """Return how many pixels of the image may be previewed; on a finer grid they become more."""
+        finer = 1.0 if self._restorer is None else max(float(self._restorer.magnification), 1.0)
+        return int(MOST_PIXELS / finer**2)
 
     def _show(self, preview: Preview) -> None:
         if self._on and preview.request.content is self._content and self._layer in self._viewer.layers:

@@ -79,11 +79,16 @@ class TemporaryLayer:
             self._removed_by_user()
 
 
-def placement(layer: Any, start: Sequence[int]) -> dict[str, Any]:
-    """Return scale, translate, ... that put an array's first pixel over pixel `start` of a layer."""
-    shift = np.asarray(layer.data_to_world(start[: layer.ndim]))
+def placement(layer: Any, start: Sequence[int], finer: Sequence[float] = ()) -> dict[str, Any]:
+    """Return scale, translate, ... that put an array over a layer, from the layer's pixel `start` on.
+
+    `finer` says how many of the array's pixels one of the layer's holds along each axis; () is one.
+    """
+    finer_grid = np.asarray(finer[: layer.ndim] if len(finer) else (1,) * layer.ndim, float)
+    first = np.asarray(start[: layer.ndim], float) + (1 / finer_grid - 1) / 2  # centre of its first pixel
+    shift = np.asarray(layer.data_to_world(first))
     return {
-        "scale": layer.scale,
+        "scale": np.asarray(layer.scale) / finer_grid,
         "rotate": layer.rotate,
         "shear": layer.shear,
         "affine": layer.affine,

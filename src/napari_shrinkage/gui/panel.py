@@ -7,6 +7,7 @@ runs share one `Content` and hence one plan.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QEvent, Qt
@@ -17,7 +18,7 @@ from ..engine import Progress, Result
 from ..noise import NoiseModel
 from ..recipe import Plan, Recipe, Step
 from .actions import Actions
-from .jobs import Job
+from .jobs import Job, Work
 from .kept_noise import kept_noise
 from .layers import result_layer
 from .live import LivePreview
@@ -105,7 +106,7 @@ class Panel(QWidget):
         recipe, dtype = self.recipe, self.output.currentData()
         self._running = targets
         self.messages.say("")
-        self.job.start(lambda: run_all(targets, recipe, dtype))
+        self.job.start(self._run_work(targets, recipe, dtype))
 
     def cancel(self) -> None:
         """Stop a run within one tile."""
@@ -258,7 +259,7 @@ class Panel(QWidget):
             if target.layer not in self.viewer.layers:
                 notes.append(f"{target.layer.name!r} was removed meanwhile; its result was dropped.")
                 continue
-            layer = result_layer(target.layer, result, f"{target.layer.name} denoised")
+            layer = result_layer(target.layer, result, self._result_name(target.layer, result))
             self.results.put(target.layer, layer, result, target.content.stack)
             shown = [words for plan in result.record.plans for words in self._said_elsewhere(plan)]
             notes += [message for message in result.record.messages if message not in (*notes, *shown)]
@@ -268,6 +269,14 @@ class Panel(QWidget):
         self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
         self.show_one()
         self.messages.say(" ".join([f"Done in {seconds:.2g} s.", *notes]))
+
+    def _run_work(self, targets: list[Target], recipe: Recipe, dtype: str) -> Callable[[], Work]:
+        """Return what a run does in its worker."""
+        return lambda: run_all(targets, recipe, dtype)
+
+    def _result_name(self, layer: Any, result: Result) -> str:
+        """Return the name of a result's layer."""
+        return f"{layer.name} denoised"
 
     def _said_elsewhere(self, plan: Plan) -> list[str]:
         """Return what the message line leaves out: the noise's verdict stands beside the noise."""

@@ -63,7 +63,7 @@ class Preview:
     plan : Plan
         The numbers that were used; those of a run.
     values : ndarray
-        float32, of the region's shape.
+        float32, of the region's shape on the grid of the result.
     substitute : bool
         Whether torch served because the fused kernel was still being compiled.
     """
@@ -72,6 +72,13 @@ class Preview:
     plan: Plan
     values: Array
     substitute: bool = False
+
+    @property
+    def finer(self) -> tuple[float, ...]:
+        """How many of its pixels one of the source holds, per axis of the stack."""
+        stack, fine = self.request.content.stack, float(self.plan.magnification)
+        spatial = stack.spatial_axes(2)
+        return tuple(fine if axis in spatial else 1.0 for axis in range(len(stack.axes)))
 
 
 def previewed(request: Request) -> Work:
@@ -189,7 +196,7 @@ class PreviewLayer(QObject):
         from napari.layers import Image
 
         values = shown_values(preview.values, source)
-        place = placement(source, starts(preview.request.region))
+        place = placement(source, starts(preview.request.region), preview.finer)
         layer = self._temporary.layer
         if (
             layer is None

@@ -1,0 +1,151 @@
+"""The row that says whether an image is within what the chosen model was trained for, and what to do.
+
+Convention: a verdict is shown for the wish that it was made for, and taken away when that changes. It is made
+by itself while the preview is on, as long as it takes less than a second for the image; else on the button,
+and at the begin of a run.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+from .content import Content, method_key
+from .jobs import Job, Work
+from .messages import WARNING
+from .superres_work import Checked, checking
+
+if TYPE_CHECKING:
+    from ..diagnostics.upscaling import UpscalingCheck
+
+SOON_MS = 250  # that a wish stands before it is checked by itself
+QUICK = 1.0  # second
+INSIDE = "✓ "
+Wish = tuple[Content, Any, Any]
+
+
+class CheckRow(QWidget):
+    """The button "Check" and the verdict.
+
+    Parameters
+    ----------
+    panel : Panel
+        Gives the image, the restorer and the noise.
+    """
+
+    def __init__(self, panel: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._panel = panel
+        self.verdict: UpscalingCheck | None = None
+        self._asked: Wish | None = None
+        self._known: str | None = None  # key of the wish that the verdict, or the trouble, is about
+        self._seconds: dict[int, float] = {}  # that a check took, by content
+        self._began = 0.0
+        self.button = QPushButton("Check")
+        self.button.setToolTip(
+            "<qt>Measure the image's blur and noise, and say whether the model was trained for such images. "
+            "It never keeps a run from starting.</qt>"
+        )
+        self.text = QLabel()
+        self.text.setWordWrap(True)
+        self.job = Job(self)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON_MS)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.text, 1)
+        row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
+        self.button.clicked.connect(self.check)
+        self._soon.timeout.connect(self._by_itself)
+        self.job.succeeded.connect(lambda verdict: self._take(verdict, ""))
+        self.job.failed.connect(lambda message: self._take(None, message))
+        self.job.running_changed.connect(self._running_changed)
+        self._say("")
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a verdict on the present wish."""
+        return self._known is not None and self._known == _key(self._wish())
+
+    def check(self) -> None:
+        """Check the present wish, in a worker."""
+        wish = self._wish()
+        if wish is None:
+            self._panel.messages.warn("Open an image, or choose one above, and check again.")
+        elif self.job.running:
+            self.job.cancel()
+        else:
+            self._ask(wish)
+            self.job.start(lambda: checking(*wish))
+
+    def work(self) -> Work:
+        """Return the check as a part of a run; its verdict comes to `take_progress`."""
+        wish = self._wish()
+        assert wish is not None
+        self._ask(wish)
+        return checking(*wish)
+
+    def take_progress(self, progress: Any) -> None:
+        """Take the verdict of a run's own check."""
+        if isinstance(progress, Checked):
+            self._take(progress.check, progress.trouble)
+
+    def wish_changed(self) -> None:
+        """Take an old verdict away, and make a new one if that is quick."""
+        if self.known:
+            return
+        if not (self.job.running and _key(self._asked) == _key(self._wish())):
+            self._known = self.verdict = None
+            self._say("")
+            self._soon.start()
+
+    def close_row(self) -> None:
+        """Stop what runs."""
+        self._soon.stop()
+        self.job.abandon()
+
+    def _by_itself(self) -> None:
+        wish = self._wish()
+        quick = wish is not None and self._seconds.get(id(wish[0]), 0.0) < QUICK
+        if quick and self._panel.live.on and not self.known and not self._panel.job.running:
+            self.check()
+
+    def _wish(self) -> Wish | None:
+        content = self._panel.source.content
+        return None if content is None else (content, self._panel.editor.value, self._panel.noise.value)
+
+    def _ask(self, wish: Wish) -> None:
+        self._asked, self._began = wish, time.perf_counter()
+
+    def _take(self, verdict: UpscalingCheck | None, trouble: str) -> None:
+        asked = self._asked
+        if asked is None:
+            return
+        self._seconds = {id(asked[0]): time.perf_counter() - self._began}
+        if _key(asked) != _key(self._wish()):
+            return
+        self._known, self.verdict = _key(asked), verdict
+        if verdict is None:
+            self._say(f"{WARNING}{trouble}")
+            return
+        self._say(f"{INSIDE if verdict.inside else WARNING}{verdict.verdict}")
+        self._panel.verdict_came(verdict)
+
+    def _running_changed(self, running: bool) -> None:
+        self.button.setEnabled(not running)
+        if running and not self.text.text():
+            self.text.setText("Checking …")
+        elif not running and not self.known:
+            self._say("")
+            self._soon.start()
+
+    def _say(self, text: str) -> None:
+        self.text.setText(text or "Is the image within what the model was trained for?")
+
+
+def _key(wish: Wish | None) -> str | None:
+    return None if wish is None else f"{id(wish[0])} {method_key(wish[1])} {method_key(wish[2])}"
