@@ -31,7 +31,7 @@ class KernelEstimate:
     scale : int
         Fine pixels along a coarse one.
     width_errors : tuple of float
-        Standard error of the two widths, in fine pixels.
+        Standard error of the two widths, in fine pixels; NaN where it is not known.
     pixels : int
         Coarse pixels that it was measured from.
     gain, offset : float
@@ -76,7 +76,7 @@ class KernelEstimate:
         """The similarity with the true kernel that the widths' standard errors let expect, 0 to 1.
 
         That of two Gaussians whose widths differ by one standard error. What is no Gaussian, and an angle,
-        are not part of it.
+        are not part of it. NaN where the errors are not known.
         """
         ratios = [
             error / max(width, error) for error, width in zip(self.width_errors, self.widths, strict=True)
@@ -92,9 +92,9 @@ class KernelEstimate:
     def verdict(self) -> str:
         """What was found, in one sentence."""
         (wide, narrow), errors = self.widths, self.width_errors
-        found = f"The blur is {wide:.2f} ± {errors[0]:.2f} fine pixels wide (std)"
+        found = f"The blur is {_number(wide, errors[0])} fine pixels wide (std)"
         if wide > ROUND * narrow:
-            across = f"by {narrow:.2f} ± {errors[1]:.2f}, its longer axis at {math.degrees(self.angle):.0f}°"
+            across = f"by {_number(narrow, errors[1])}, its longer axis at {math.degrees(self.angle):.0f}°"
             found = f"{found} {across}"
         if self.shift_known and math.hypot(*self.shift) > SHIFTED:
             found += f", shifted by ({self.shift[0]:.2f}, {self.shift[1]:.2f}) along Y and X"
@@ -130,7 +130,13 @@ def kernel_similarity(first: Kernel, second: Kernel) -> float:
     return float((a * b).sum() / math.sqrt((a * a).sum() * (b * b).sum()))
 
 
+def _number(width: float, error: float) -> str:
+    return f"{width:.2f}" if math.isnan(error) else f"{width:.2f} ± {error:.2f}"
+
+
 def _trust(confidence: float) -> str:
+    if math.isnan(confidence):
+        return "how sure that is, was not measured."
     if confidence >= SURE:
         return "the picture tells it well."
     if confidence >= LIKELY:
