@@ -150,16 +150,20 @@ def test_ours_come_before_those_of_the_folder(tmp_path: Path) -> None:
 def test_a_name_of_ours_stands_for_its_file_and_a_path_for_itself() -> None:
     assert [upscaler_file(name) for name in (*OWN, "some/rdn.pth")] == [
         "upscaler.safetensors",
+        "upscaler-bicubic.safetensors",
         "some/rdn.pth",
     ]
 
 
-@pytest.mark.parametrize("model", [name for name in OWN if (FOLDER / FILES[name]).is_file()])
-def test_the_card_of_our_weights_says_what_they_are(model: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "scales", "sigma_max"), [("light", (2, 3, 4), 25 / 255), ("light-bicubic", (2,), 0)]
+)
+def test_the_card_of_our_weights_says_what_they_are(
+    model: str, scales: tuple[int, ...], sigma_max: float
+) -> None:
     card = upscaler_card(model)
-    assert (card.network, card.scales, card.told, card.name) == ("upscaler", (2, 3, 4), True, FILES[model])
-    assert card.sigma_max is not None
-    assert 0.05 < card.sigma_max < 1
+    assert (card.network, card.scales, card.told, card.name) == ("upscaler", scales, True, FILES[model])
+    assert card.sigma_max == pytest.approx(sigma_max)
     assert card.degradations
     assert upscaler_network(model).reach == card.reach
 
