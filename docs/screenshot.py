@@ -2,9 +2,10 @@
 
 Run it where there is a display, or on a virtual one:
 
-    bash .ci/with-display .venv/bin/python docs/screenshot.py [shrinkage] [adapt]
+    bash .ci/with-display .venv/bin/python docs/screenshot.py [shrinkage] [adapt] [superres]
 
-It writes docs/_static/shrinkage.png, and adapt.png, for which a network learns for some minutes.
+It writes docs/_static/shrinkage.png, superres.png, and adapt.png, for which a network learns for some
+minutes.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # neither read nor write the setting
 import imageio.v3 as iio
 import napari
 from qtpy.QtWidgets import QApplication
+from skimage.data import chelsea
 
 FOLDER = Path(__file__).parent / "_static"
 STEPS = 60  # of a network that is to be seen learning
@@ -58,24 +60,53 @@ def adapt(widget: Any) -> None:
     wait_for(lambda: not widget.live.busy)
 
 
-WIDGETS = {"Shrinkage": shrinkage, "Adapt": adapt}
+def superres(widget: Any) -> None:
+    """Upscale a test layer of a photograph beside its bicubic image, with the photograph as reference."""
+    wait_for(lambda: bool(widget.editor.entries) and not widget.editor.job.running)
+    widget.test_button.click()
+    wait_for(lambda: not widget.side_job.running)
+    widget.run()
+    wait_for(lambda: not widget.job.running and not widget.reference.job.running)
+    widget.bicubic.setChecked(True)
+    wait_for(lambda: not widget.bicubic.job.running)
+    widget.viewer.scene.camera.zoom = 5
+    widget.viewer.scene.camera.center = (125, 190)
+    widget.wipe_button.setChecked(True)
 
 
-def picture(title: str) -> None:
-    """Open a widget on the sample, and write what is to be seen."""
+def cell(viewer: Any) -> None:
+    """Open the noisy cell."""
+    viewer.open_sample("napari-shrinkage", "fluorescence")
+    viewer.layers.selection.active = viewer.layers["Noisy fluorescence stack"]
+
+
+def cat(viewer: Any) -> None:
+    """Open a photograph."""
+    viewer.add_image(chelsea(), name="cat")
+
+
+WIDGETS = {  # by the name of the picture: the widget, what it works on, and what is done with it
+    "shrinkage": ("Shrinkage", cell, shrinkage),
+    "adapt": ("Adapt", cell, adapt),
+    "superres": ("Super-resolution", cat, superres),
+}
+
+
+def picture(name: str) -> None:
+    """Open a widget on an image, and write what is to be seen."""
+    title, opened, used = WIDGETS[name]
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1360, 860)
-    viewer.open_sample("napari-shrinkage", "fluorescence")
-    layer = viewer.layers["Noisy fluorescence stack"]
-    viewer.layers.selection.active = layer
+    opened(viewer)
     _, widget = viewer.window.add_plugin_dock_widget("napari-shrinkage", title)
     settle()
     viewer.reset_view()
-    viewer.dims.set_current_step(0, 12)
+    if viewer.dims.ndim > 2:
+        viewer.dims.set_current_step(0, 12)
     settle()
-    WIDGETS[title](widget)
+    used(widget)
     settle(2)
-    path = FOLDER / f"{title.lower()}.png"
+    path = FOLDER / f"{name}.png"
     iio.imwrite(path, viewer.screenshot(canvas_only=False, flash=False))
     viewer.close()
     print(path)
@@ -83,10 +114,10 @@ def picture(title: str) -> None:
 
 def main() -> None:
     os.environ["NAPARI_SHRINKAGE_MODELS"] = str(Path(tempfile.mkdtemp()) / "models")
-    wanted = sys.argv[1:] or [title.lower() for title in WIDGETS]
-    for title in WIDGETS:
-        if title.lower() in wanted:
-            picture(title)
+    wanted = sys.argv[1:] or list(WIDGETS)
+    for name in WIDGETS:
+        if name in wanted:
+            picture(name)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 
 import dask.array as da
@@ -17,6 +18,7 @@ from napari_shrinkage.degradation import AnyKernel, Binning, Decimation, Gaussia
 from napari_shrinkage.gui import superres_check, superres_editor
 from napari_shrinkage.gui.history import remembered
 from napari_shrinkage.gui.layers import record_of_layer
+from napari_shrinkage.gui.noise_words import in_short
 from napari_shrinkage.gui.overlays import placement
 from napari_shrinkage.gui.preferences import PLUGIN
 from napari_shrinkage.gui.regions import layer_shape
@@ -416,7 +418,8 @@ def test_the_verdict_is_there_before_a_run_is_done_and_never_stops_one(opened, q
     click(qtbot, widget.check.button)
     wait_for(lambda: widget.check.known)
     verdict = widget.check.verdict
-    assert widget.check.text.text() == ("✓ " if verdict.inside else "⚠ ") + verdict.verdict
+    assert widget.check.text.text().startswith("✓ " if verdict.inside else "⚠ Outside: ")
+    assert html.escape(verdict.verdict) in widget.check.text.toolTip()
     widget.noise.setValue(Gaussian(25.0))
     assert not widget.check.known
     seen = []
@@ -428,6 +431,28 @@ def test_the_verdict_is_there_before_a_run_is_done_and_never_stops_one(opened, q
     assert "denoise" in widget.check.text.text()
     assert widget.messages.text().startswith("Done")
     assert widget.results.layer_of(layer) is not None
+
+
+def test_what_is_detail_is_not_shown_as_noise(opened, qtbot, wait_for):
+    coarse = ns.degrade(chelsea()[..., 1].astype(np.float32), 2)
+    _, _, widget = opened(coarse, LINEAR, None)
+    result = press_run(qtbot, widget, wait_for)
+    qtbot.wait(100)
+    used = record_of_layer(result).plans[0].noise
+    assert used.sigma[0] < 2
+    assert widget.noise.text.text() == in_short(used)
+
+
+def test_the_contact_sheet_shows_scales(opened, gray, qtbot, wait_for):
+    _, _, widget = opened(gray, LINEAR)
+    widget.sheet_button.click()
+    sheet = widget.sheet
+    place = [sheet.across.itemText(i).lower() for i in range(sheet.across.count())].index("scale")
+    sheet.across.setCurrentIndex(place)
+    wait_for(lambda: not sheet.job.running)
+    assert [one.scale for one in sheet.restorers] == [2, 3, 4]
+    sheet.buttons[1].click()
+    assert widget.editor.value.scale == 3
 
 
 def test_with_the_preview_on_the_verdict_comes_by_itself_where_it_is_quick(

@@ -8,6 +8,7 @@ and at the begin of a run.
 from __future__ import annotations
 
 import time
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 SOON_MS = 250  # that a wish stands before it is checked by itself
 QUICK = 1.0  # second
-INSIDE = "✓ "
+INSIDE = "✓ Blur and noise are as the model takes them to be."
+ASKED = "Is the image within what the model was trained for?"
 Wish = tuple[Content, Any, Any]
 
 
@@ -132,19 +134,21 @@ class CheckRow(QWidget):
         if verdict is None:
             self._say(f"{WARNING}{trouble}")
             return
-        self._say(f"{INSIDE if verdict.inside else WARNING}{verdict.verdict}")
+        said = f"{WARNING}Outside: {' '.join(verdict.objections)}" if verdict.objections else INSIDE
+        self._say(said, verdict.verdict)
         self._panel.verdict_came(verdict)
 
     def _running_changed(self, running: bool) -> None:
         self.button.setEnabled(not running)
-        if running and not self.text.text():
+        if running and self.text.text() == ASKED:
             self.text.setText("Checking …")
         elif not running and not self.known:
             self._say("")
             self._soon.start()
 
-    def _say(self, text: str) -> None:
-        self.text.setText(text or "Is the image within what the model was trained for?")
+    def _say(self, text: str, details: str = "") -> None:
+        self.text.setText(text or ASKED)
+        self.text.setToolTip(f"<qt>{escape(details)}</qt>" if details else "")
 
 
 def _key(wish: Wish | None) -> str | None:

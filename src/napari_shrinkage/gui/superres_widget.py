@@ -201,11 +201,12 @@ class SuperresWidget(ComparedPanel):
         return f"{layer.name} x{int(result.record.magnification)}"
 
     def _source_changed(self) -> None:
+        """Show no estimate before a plan brings it: what looks like noise may be detail that is to come."""
         self.editor.forget_estimate()
         super()._source_changed()
+        self.noise.show_estimate(None)
 
     def _progressed(self, progress: Progress) -> None:
-        super()._progressed(progress)
         self.check.take_progress(progress)
 
     def _show_plan(self, plan: Plan, told: NoiseModel | None) -> None:
@@ -258,6 +259,7 @@ class SuperresWidget(ComparedPanel):
         made = Layer.create(*low_resolution_layer(source, result, degrade))
         layers.insert(layers.index(source) + 1, made)
         self.source.choose(made)
+        self.test_fold.button.setChecked(False)
         self.reference_fold.button.setChecked(True)
         self.reference.combo.choose(source)
         self.messages.say(f"{made.name!r} is the image now, and {source.name!r} its reference.")
