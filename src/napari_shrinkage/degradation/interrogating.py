@@ -142,7 +142,8 @@ def interrogated(
     Two kernels are found: the one by which the network restores pictures best, and the one by which what it
     restores gives its input back. The first misses kernels that alias, as decimation does; the second those
     that blur much. A network cannot be corrected where it was trained, so the answer is the one with which
-    the best linear correction of the result, from the coarse image, gains less.
+    the best linear correction of the result, from the coarse image, gains less. Valid for a search that has
+    come to rest: the choice is a close one where the first kernel is still rough.
 
     References
     ----------

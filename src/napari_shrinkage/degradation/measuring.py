@@ -159,9 +159,15 @@ def kernel_from_image(
     that are sharp before the blur: what is soft by itself is taken for blurred. Noise is told by its std
     alone: of noise that grows with brightness, give that of the middle.
 
-    100 x 100 pixels are enough for a sharp scene; more than 300 x 300 help little. It takes about a second,
-    whatever the image's size. The errors hold the blocks' scatter, and that from scene to scene, which
-    is 12 % of a width.
+    100 x 100 pixels with edges are enough for most photographs, and more help little. It takes about one
+    second of one core, whatever the image's size. The errors hold the blocks' scatter, and that from scene
+    to scene, which is 12 % of a width. They do not tell a good estimate from a bad one where there is little
+    noise: of 20 kernels of 0.6 to 1.2 fine pixels at x2, all were expected at a similarity of 0.99 and the
+    worst was 0.91.
+
+    No network is asked. Of three losses through our own (half trained then), none found the width much
+    better than a constant guess: what it restores, reduced again, against the image; the image reduced and
+    restored, against itself; hidden pixels, predicted (21 round blurs of set14).
     """
     planes = np.asarray(coarse, dtype=np.float64)
     if planes.ndim < 2 or min(planes.shape[-2:]) < SIDE:
