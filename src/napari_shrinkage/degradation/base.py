@@ -21,6 +21,7 @@ from .kernels import (
     decimation_kernel,
     gaussian_kernel,
     normalized,
+    resized,
 )
 
 MOST_TAPS = 63
@@ -121,6 +122,7 @@ class AnyKernel(Degradation):
         return cls(taps=tuple(map(tuple, np.asarray(kernel, dtype=np.float64).tolist())))
 
     def kernel(self, scale: int) -> Kernel:
-        """Return the kernel, on taps of the scale's parity."""
+        """Return the kernel, on taps of the scale's parity, at least `scale` of them."""
         values = normalized(self.taps)
-        return values if (len(values) - scale) % 2 == 0 else np.pad(values, ((1, 0), (1, 0)))
+        values = values if (len(values) - scale) % 2 == 0 else np.pad(values, ((1, 0), (1, 0)))
+        return resized(values, max(len(values), scale))
