@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import AnyKernel
-from .kernels import Kernel, offsets, resized
+from .base import AnyKernel, Bicubic, Degradation
+from .kernels import Kernel, bicubic_kernel, offsets, resized
 
 ROUND = 1.1  # ratio of widths below which an angle says nothing
+USUAL = 0.9  # similarity with the bicubic kernel, from which a blur may as well be that
 SURE, LIKELY = 0.97, 0.9  # expected similarity
 SHIFTED = 0.1  # fine pixels
 LEAST_WIDTH = 0.3  # fine pixels, that an error is compared with: decimation has no width
@@ -84,8 +85,15 @@ class KernelEstimate:
         return math.prod(1 / math.sqrt(math.cosh(ratio)) for ratio in ratios)
 
     @property
-    def degradation(self) -> AnyKernel:
-        """The degradation that it stands for."""
+    def degradation(self) -> Degradation:
+        """The degradation that it stands for.
+
+        Of a coarse image alone bicubic reduction, unless it can be told from that: a Gaussian in its place,
+        even the most similar one, costs a restoration more than a blur of that size can gain.
+        """
+        usual = bicubic_kernel(self.scale)
+        if not self.shift_known and kernel_similarity(self.kernel, usual) >= USUAL:
+            return Bicubic()
         return AnyKernel.of(self.kernel)
 
     @property
