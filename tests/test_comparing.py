@@ -219,3 +219,8 @@ def test_candidates_that_do_not_fit_are_refused(methods, error, said):
 def test_a_reference_of_another_shape_is_refused():
     with pytest.raises(ValueError, match="the reference has shape"):
         ns.compare(NOISY, ["dct"], TRUTH[:50], noise=SIGMA)
+
+
+def test_methods_on_another_grid_are_refused() -> None:
+    with pytest.raises(ValueError, match="'upscale' gives an image on another grid"):
+        ns.compare(np.zeros((32, 32)), ["dct", "upscale"], noise=1)

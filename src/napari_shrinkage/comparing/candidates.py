@@ -79,7 +79,7 @@ def candidate_steps(methods: Sequence[Candidate] | Mapping[str, Candidate]) -> d
     TypeError
         If a candidate is no name, method value, step or recipe of one step.
     ValueError
-        If there is none, or a name is unknown.
+        If there is none, a name is unknown, or a method gives an image on another grid.
     """
     if isinstance(methods, str | Restorer | Step | Recipe):
         methods = [methods]
@@ -93,6 +93,12 @@ def candidate_steps(methods: Sequence[Candidate] | Mapping[str, Candidate]) -> d
         raise ValueError(
             "there is no method to compare; name some, or leave `methods` out for a list to begin with."
         )
+    for name, step in steps.items():
+        if step.restorer.magnification != 1:
+            raise ValueError(
+                f"{name!r} gives an image on another grid; expected methods that restore the image's own pixels. "
+                "Compare results of super-resolution with a reference, in its widget."
+            )
     return steps
 
 
