@@ -96,8 +96,8 @@ def candidate_steps(methods: Sequence[Candidate] | Mapping[str, Candidate]) -> d
     for name, step in steps.items():
         if step.restorer.magnification != 1:
             raise ValueError(
-                f"{name!r} gives an image on another grid; expected methods that restore the image's own pixels. "
-                "Compare results of super-resolution with a reference, in its widget."
+                f"{name!r} gives an image on another grid; expected methods that restore the image's own "
+                "pixels. Compare results of super-resolution with a reference, in its widget."
             )
     return steps
 
