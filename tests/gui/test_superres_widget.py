@@ -23,7 +23,9 @@ from napari_shrinkage.gui.overlays import placement
 from napari_shrinkage.gui.preferences import PLUGIN
 from napari_shrinkage.gui.regions import layer_shape
 from napari_shrinkage.gui.superres_kernel import estimate_in_words, width_in_words
+from napari_shrinkage.gui.superres_models import model_title
 from napari_shrinkage.gui.superres_widget import SuperresWidget, first_value
+from napari_shrinkage.nn.upscaler_models import OWN
 from napari_shrinkage.nn.weights import weight_path
 from napari_shrinkage.noise import Gaussian
 from napari_shrinkage.recipe import Recipe
@@ -31,6 +33,7 @@ from napari_shrinkage.restorers import Cnn, Upscale
 
 QUIET = Gaussian(0.0)
 LINEAR = Upscale(model="linear")
+OURS = [model_title(model) for model in OWN]
 PLACED = {"scale": (0.5, 0.25), "translate": (3, -2), "rotate": 30}
 
 
@@ -220,7 +223,7 @@ def test_models_and_their_scales(opened, gray, tmp_path, wait_for):
     _, _, widget = opened(gray)
     editor = widget.editor
     titles = combo_titles(editor.models)
-    assert titles == ["Light network (ours)", "Best linear", "Bicubic", "Lanczos"]
+    assert titles == [*OURS, "Best linear", "Bicubic", "Lanczos"]
     editor.models.setCurrentIndex(0)
     assert editor.value.model == "light"
     assert "x2, x3, x4" in editor.models.itemData(0, Qt.ItemDataRole.ToolTipRole)
@@ -252,14 +255,8 @@ def test_a_file_of_one_scale_offers_that_scale_alone(opened, gray, tmp_path, mon
     monkeypatch.setattr(superres_editor, "preferred_model_folder", lambda: tmp_path)
     _, _, widget = opened(gray)
     editor = widget.editor
-    assert combo_titles(editor.models) == [
-        "Light network (ours)",
-        "Best linear",
-        "Bicubic",
-        "Lanczos",
-        "small",
-    ]
-    editor.models.setCurrentIndex(4)
+    assert combo_titles(editor.models) == [*OURS, "Best linear", "Bicubic", "Lanczos", "small"]
+    editor.models.setCurrentIndex(editor.models.count() - 1)
     assert (editor.value.model, editor.value.scale) == (str(path), 3)
     assert combo_titles(editor.form.editor("scale").combo) == ["x3"]
     result = press_run(qtbot, widget, wait_for)
@@ -366,7 +363,8 @@ def test_the_test_layer_becomes_the_image_and_its_source_the_reference(opened, p
     wait_for(lambda: widget.reference.table.isVisible())
     inner = (slice(2, -2), slice(2, -2))
     fine, known = luma(result.data, 255)[inner], luma(odd[:200, :300], 255)[inner]
-    smooth = np.clip(np.rint(ns.upscale(made.data, 2, "bicubic", noise=0, axes="YXC")), 0, 255)
+    smooth = ns.upscale(made.data, 2, "bicubic", Decimation(), noise=0, axes="YXC")
+    smooth = np.clip(np.rint(smooth), 0, 255)
     for values in (fine, luma(smooth, 255)[inner]):
         psnr = peak_signal_noise_ratio(known, values, data_range=255)
         assert f">{psnr:.2f}<" in widget.reference.table.text()
@@ -410,6 +408,30 @@ def test_bicubic_lies_below_the_result_and_follows_the_scale(opened, gray, qtbot
     wait_for(lambda: "picture bicubic x4" in viewer.layers)
     viewer.layers.remove("picture bicubic x4")
     assert not widget.bicubic.isChecked()
+
+
+def test_of_layers_that_add_up_one_is_shown_at_a_time(opened, gray, qtbot, wait_for):
+    _, layer, widget = opened(gray, blending="additive", colormap="green")
+    click(qtbot, widget.bicubic)
+    wait_for(lambda: widget.bicubic.layer is not None)
+    assert (layer.visible, widget.bicubic.layer.visible) == (False, True)
+    result = press_run(qtbot, widget, wait_for)
+    for before in (True, False):
+        widget.show_before(before)
+        shown = layer.visible, widget.bicubic.layer.visible, result.visible
+        assert shown == (False, before, not before)
+    widget.viewer.layers.remove(result)
+    click(qtbot, widget.bicubic)
+    assert layer.visible
+
+
+def test_a_kernel_of_an_image_that_changed_meanwhile_is_dropped(opened, gray, wait_for):
+    _, layer, widget = opened(np.tile(gray, (3, 3)))
+    widget.measure()
+    layer.data = gray
+    wait_for(lambda: not widget.side_job.running)
+    assert "changed meanwhile" in widget.messages.text()
+    assert widget.editor.value == LINEAR
 
 
 def test_the_verdict_is_there_before_a_run_is_done_and_never_stops_one(opened, qtbot, wait_for):

@@ -10,141 +10,31 @@ from typing import Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
-    QCheckBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
-from ..degradation import Degradation
 from ..degradation.kernels import SCALES
 from ..degradation.measuring import KernelEstimate
 from ..engine import Progress
-from ..methods import Parameter, parameters
 from ..nn.upscaler_models import available_upscalers
 from ..restorers import Restorer, Upscale
 from ..restorers.upscale import LINEAR
-from .editor import Editor, narrow_combo, row_label
-from .forms import MethodEditor, MethodForm
+from .editor import narrow_combo, row_label
+from .folds import WheelGuard
 from .jobs import Job
 from .preferences import preferred_model_folder
+from .superres_form import SuperresForm
 from .superres_kernel import KernelRow, estimate_in_words
 from .superres_models import FILES, KnownUpscaler, UpscalerEntry, is_file, model_title, needs_reading, reading
 
-IN_VIEW = ("scale", "degradation", "back_projections")  # the other fields fold away
-MEASURED = "Measured in the image"
-USUAL_CORRECTIONS = 10
 NOT_YET = "Not measured yet: Preview, Run or the button measure it."
 OF_THE_MODEL: dict[str, Any] = {"weights": None, "checksum": None, "ranges": None, "levels": None}
-
-
-class ScaleEditor(Editor):
-    """A combo box of scales."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.combo = narrow_combo()
-        self._row.addWidget(self.combo)
-        self.offer(SCALES)
-        self.combo.currentIndexChanged.connect(lambda: self._edited(self.combo.currentData()))
-
-    def offer(self, scales: tuple[int, ...]) -> None:
-        """Offer these scales; another one that is set already stays, to be told of."""
-        with signals_blocked(self.combo):
-            self.combo.clear()
-            for scale in sorted({*scales, *([self._value] if self._value else [])}):
-                self.combo.addItem(f"x{scale}", scale)
-            self._show()
-
-    def _show(self) -> None:
-        with signals_blocked(self.combo):
-            self.combo.setCurrentIndex(self.combo.findData(self._value))
-
-
-class DegradationEditor(MethodEditor):
-    """The degradations, and that of measuring it, which is None."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        super().__init__(parameter)
-        self._measured = self._combo.count()
-        self._combo.addItem(MEASURED, MEASURED)
-        self._combo.setItemData(
-            self._measured,
-            "When it runs; “Measure blur” does it now and shows the kernel",
-            Qt.ItemDataRole.ToolTipRole,
-        )
-
-    def _show(self) -> None:
-        if self._value is not None:
-            super()._show()
-            return
-        with signals_blocked(self._combo):
-            self._combo.setCurrentIndex(self._measured)
-        self._fold()
-
-    def _chosen(self, index: int) -> None:
-        if index == self._measured:
-            self.setValue(None)
-        else:
-            super()._chosen(index)
-
-    def _fold(self) -> None:
-        super()._fold()
-        if self._value is None:
-            self._toggle.hide()
-            self.folded.hide()
-
-
-class CorrectionsEditor(Editor):
-    """A check box with a number: how often a result is corrected, or 0 for never."""
-
-    def __init__(self, parameter: Parameter) -> None:
-        super().__init__()
-        self._value = 0
-        self.box = QCheckBox("reproduce the pixels")
-        self.count = QSpinBox()
-        self.count.setRange(1, int(parameter.high or USUAL_CORRECTIONS))
-        self.count.setValue(USUAL_CORRECTIONS)
-        self.count.setSuffix(" times")
-        self._row.addWidget(self.box)
-        self._row.addWidget(self.count)
-        self._row.addStretch()
-        self.box.toggled.connect(self._typed)
-        self.count.valueChanged.connect(self._typed)
-        self._show()
-
-    def _typed(self) -> None:
-        self.count.setVisible(self.box.isChecked())
-        self._edited(self.count.value() if self.box.isChecked() else 0)
-
-    def _show(self) -> None:
-        with signals_blocked(self.box), signals_blocked(self.count):
-            self.box.setChecked(bool(self._value))
-            if self._value:
-                self.count.setValue(self._value)
-        self.count.setVisible(bool(self._value))
-
-
-class SuperresForm(MethodForm):
-    """The form of an `Upscale` without its model, which the list above it shows."""
-
-    def _add_rows(self, shown: list[Parameter], parent: QWidget) -> None:
-        fields = [one for one in parameters(Upscale) if not one.hidden and one.name != "model"]
-        super()._add_rows([one for one in fields if (one.name in IN_VIEW) == (parent is self)], parent)
-
-    def _editor_of(self, parameter: Parameter) -> Editor:
-        if parameter.name == "scale":
-            return ScaleEditor()
-        if parameter.role is Degradation:
-            return DegradationEditor(parameter)
-        if parameter.name == "back_projections":
-            return CorrectionsEditor(parameter)
-        return super()._editor_of(parameter)
 
 
 class SuperresEditor(QWidget):
@@ -168,6 +58,8 @@ class SuperresEditor(QWidget):
         super().__init__(parent)
         self.entries: dict[str, UpscalerEntry] = {}
         self.models = narrow_combo()
+        self._guard = WheelGuard(self)
+        self._guard.watch(self.models)
         self.form = SuperresForm(value)
         self.kernel = KernelRow()
         self.open_button = QPushButton("Open…")

@@ -12,16 +12,16 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from ..engine import Result
-from ..restorers import Degrade
+from ..restorers import Degrade, Upscale
 from ..stack import Array, Stack
-from ..windows import Region
+from ..windows import Region, whole
 from .content import Content
 from .derived_layer import DerivedLayer
 from .jobs import Job, Work
 from .layers import LayerData, method_noise_layer, record_of_layer, result_layer
 from .overlays import placement, starts
 from .results import Results
-from .superres_work import upscaling
+from .superres_work import bicubic_like, upscaling
 
 if TYPE_CHECKING:
     from ..diagnostics.upscaling import Consistency
@@ -71,9 +71,16 @@ class BicubicButton(QPushButton):
     ----------
     panel : Panel
         Gives the image, the scale and the part of it that a run restored.
+
+    Signals
+    -------
+    changed()
+        The layer was shown or taken out.
+    failed(str)
+        Why there is none.
     """
 
-    shown = Signal()
+    changed = Signal()
     failed = Signal(str)
 
     def __init__(self, panel: Any, parent: QWidget | None = None) -> None:
@@ -85,7 +92,7 @@ class BicubicButton(QPushButton):
         )
         self._panel = panel
         self._layers = Results(panel.viewer)
-        self._wish: tuple[Any, Content, int, Region | None] | None = None
+        self._wish: tuple[Any, Content, Upscale, Region] | None = None
         self.job = Job(self)
         self.toggled.connect(self._toggled)
         self.job.succeeded.connect(self._show)
@@ -100,7 +107,7 @@ class BicubicButton(QPushButton):
         return None if self._wish is None else self._layers.layer_of(self._wish[0])
 
     def refresh(self) -> None:
-        """Bring the layer to the panel's image, scale and region."""
+        """Bring the layer to the panel's image, grid and region."""
         if self.isChecked() and self._wish is not None and self._wanted() != self._wish:
             self._take_out()
             self._start()
@@ -117,12 +124,13 @@ class BicubicButton(QPushButton):
             self.job.cancel()
             self._take_out()
 
-    def _wanted(self) -> tuple[Any, Content, int, Region | None] | None:
+    def _wanted(self) -> tuple[Any, Content, Upscale, Region] | None:
         source, content = self._panel.source.layer, self._panel.source.content
         if source is None or content is None:
             return None
         result = self._panel.results.result_of(source)
-        return source, content, self._panel.editor.value.scale, None if result is None else result.region
+        method = bicubic_like(self._panel.editor.value)
+        return source, content, method, whole(content.stack) if result is None else result.region
 
     def _start(self) -> None:
         if self.job.running:
@@ -132,8 +140,8 @@ class BicubicButton(QPushButton):
         if wish is None:
             self._fail("Open an image, or choose one above.")
             return
-        _, content, scale, region = wish
-        self.job.start(lambda: upscaling(content.stack, scale, region))
+        _, content, method, region = wish
+        self.job.start(lambda: upscaling(content.stack, method, region))
 
     def _running_changed(self, running: bool) -> None:
         if not running and self.isChecked() and self._wanted() != self._wish:
@@ -148,12 +156,12 @@ class BicubicButton(QPushButton):
         wish = self._wish
         if wish is None or not self.isChecked() or wish != self._wanted():
             return
-        source, content, scale, _ = wish
+        source, content, method, _ = wish
         if source not in self._panel.viewer.layers:
             return
-        made = result_layer(source, result, f"{source.name} bicubic x{scale}")
+        made = result_layer(source, result, f"{source.name} bicubic x{method.scale}")
         self._layers.put(source, made, result, content.stack)
-        self.shown.emit()
+        self.changed.emit()
 
     def _fail(self, message: str) -> None:
         self.setChecked(False)
@@ -163,6 +171,7 @@ class BicubicButton(QPushButton):
         layer, self._wish = self.layer, None
         if layer is not None:
             self._panel.viewer.layers.remove(layer)
+        self.changed.emit()
 
     def _removed(self, event: Any) -> None:
         gone = self._wish is not None and self._layers.result_of(self._wish[0]) is None

@@ -21,12 +21,15 @@ from .jobs import EXPECTED, Work, described
 GREY_LEVELS = 255
 TITLES = {
     "light": "Light network (ours)",
+    "light-bicubic": "Light, bicubic only (ours)",
     "linear": "Best linear",
     "bicubic": "Bicubic",
     "lanczos": "Lanczos",
 }
 TIPS = {
     "light": "A network that is told the blur and the noise, and adds to the best linear upscaling.",
+    "light-bicubic": "The same network, trained on bicubic reduction without noise alone: on "
+    "anything else it does worse than the other one.",
     "linear": "The linear upscaling of least error for this blur and noise; no network.",
     "bicubic": "Keys' cubic interpolation: knows neither blur nor noise.",
     "lanczos": "Interpolation by Lanczos' window of three lobes: knows neither blur nor noise.",

@@ -17,6 +17,7 @@ from ..restorers import Degrade, Upscale
 from ..tiles import mixes_color
 from .cnn_models import place_in_words
 from .compared_panel import ComparedPanel
+from .content import Content
 from .derived_button import DerivedButton
 from .derived_layer import DerivedLayer
 from .editor import row_label
@@ -77,7 +78,7 @@ class SuperresWidget(ComparedPanel):
         if content is None:
             self.messages.warn("Open an image, or choose one above: the blur is measured in it.")
             return
-        self._begin(lambda: measuring(content, scale, noise), self._measured)
+        self._begin(lambda: measuring(content, scale, noise), partial(self._measured, content))
 
     def measure_pair(self) -> None:
         """Measure the kernel by the reference, in a worker, and go on with it."""
@@ -90,7 +91,8 @@ class SuperresWidget(ComparedPanel):
         if content is None or fine is None:
             self.messages.warn("Choose a reference first: a finer image of the same scene.")
             return
-        self._begin(lambda: measuring_pair(content.stack, fine, scale), self._measured)
+        finish = partial(self._measured, content)
+        self._begin(lambda: measuring_pair(content.stack, fine, scale), finish)
 
     def make_test_layer(self) -> None:
         """Reduce the image as the form says, in a worker, and go on with that; the image is the truth."""
@@ -166,7 +168,7 @@ class SuperresWidget(ComparedPanel):
         self.test_button.clicked.connect(self.make_test_layer)
         self.reference.failed.connect(self.messages.warn)
         self.bicubic.failed.connect(self.messages.warn)
-        self.bicubic.shown.connect(lambda: self.show_one())
+        self.bicubic.changed.connect(lambda: self.show_one())
         self.side_job.succeeded.connect(self._side_done)
         self.side_job.failed.connect(self.messages.warn)
         self.side_job.cancelled.connect(lambda: self.messages.say("Cancelled; nothing was changed."))
@@ -246,8 +248,11 @@ class SuperresWidget(ComparedPanel):
             button.setEnabled(not running)
         self.reference.pair_button.setEnabled(not running and self.reference.layer is not None)
 
-    def _measured(self, estimate: KernelEstimate) -> None:
-        self.editor.take_estimate(estimate)
+    def _measured(self, content: Content, estimate: KernelEstimate) -> None:
+        if content is self.source.content:
+            self.editor.take_estimate(estimate)
+        else:
+            self.messages.say("The image changed meanwhile; the blur that was measured was dropped.")
 
     def _add_test_layer(self, source: Any, degrade: Degrade, result: Result) -> None:
         from napari.layers import Layer

@@ -16,6 +16,7 @@ import numpy as np
 from ..comparing.luma import LumaScores, luma, luma_scores
 from ..comparing.scores import peak_of
 from ..conversion import converted, converted_result
+from ..degradation import Bicubic
 from ..degradation.measuring import KernelEstimate
 from ..engine import Progress, Result, resolve, run
 from ..noise import Gaussian, NoiseModel
@@ -104,9 +105,13 @@ def reducing(stack: Stack, degrade: Degrade) -> Work:
     return converted_result(result, "same" if kind.kind in "iu" else "float32", kind)
 
 
-def upscaling(stack: Stack, scale: int, region: Region | None) -> Work:
-    """Interpolate bicubically."""
-    method = Upscale(model="bicubic", scale=scale)  # type: ignore[arg-type]
+def bicubic_like(method: Upscale) -> Upscale:
+    """Return bicubic interpolation to the grid of a method, told the same shift."""
+    return Upscale(model="bicubic", scale=method.scale, degradation=method.degradation or Bicubic())
+
+
+def upscaling(stack: Stack, method: Upscale, region: Region) -> Work:
+    """Give an image a finer grid; integer colours stay integers, for napari shows no others."""
     result: Result = yield from run(Recipe.of(method, Gaussian(0.0)), stack, region)
     kind = stack.array.dtype
     return converted_result(result, "same" if kind.kind in "iu" and stack.is_color else "float32", kind)
@@ -117,8 +122,8 @@ def scoring(stack: Stack, result: Result, truth: Stack) -> Work:
     yield Progress(0, 2, "interpolating")
     scale = int(result.record.magnification)
     region = scored_region(stack, result.region, scale)
-    step = Step(Upscale(model="bicubic", scale=scale), Gaussian(0.0))  # type: ignore[arg-type]
-    plan = resolve(step, stack, "cpu")
+    method: Any = result.record.plans[-1].restorer
+    plan = resolve(Step(bicubic_like(method), Gaussian(0.0)), stack, "cpu")
     made = outcome(plan, stack, result.region)
     place = within(outcome(plan, stack, region), made)
     bicubic, _ = converted(restore_region(plan, stack, region), result.stack.array.dtype)
