@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from fractions import Fraction
 
 import dask.array as da
 import numpy as np
@@ -342,3 +343,101 @@ def test_a_record_repeats_its_result() -> None:
     record = ns.Record.from_json(json.loads(json.dumps(result.record.to_json())))
     assert record == result.record
     np.testing.assert_array_equal(ns.drain(ns.run(record.recipe(), stack)).stack.array, result.stack.array)
+
+
+REDUCED = ns.Step(ns.Degrade(scale=2), ns.Gaussian(0.0))
+ENLARGED = ns.Step(ns.Upscale(scale=3, model="linear", precision="float32"), ns.Gaussian(1.0))
+
+
+def test_steps_to_other_grids_run_one_after_the_other_and_carry_the_spacing_along() -> None:
+    stack = ns.Stack(STACK, "TYX", spacing=(5, 0.2, 0.3))
+    recipe = ns.Recipe((REDUCED, ENLARGED))
+    chained = ns.drain(ns.run(recipe, stack))
+    coarse = ns.degrade(STACK, 2, axes="TYX")
+    alone = ns.upscale(coarse, 3, "linear", noise=1.0, axes="TYX", precision="float32")
+    assert chained.stack.shape == alone.shape == (5, 60, 72)
+    np.testing.assert_array_equal(chained.stack.array, alone)
+    np.testing.assert_array_equal(ns.restore(STACK, recipe, axes="TYX"), alone)
+    assert chained.stack.spacing == pytest.approx((5, 0.2 * 2 / 3, 0.3 * 2 / 3))
+    assert chained.record.magnification == Fraction(3, 2)
+    again = ns.Record.from_json(json.loads(json.dumps(chained.record.to_json())))
+    np.testing.assert_array_equal(ns.drain(ns.run(again.recipe(), stack)).stack.array, alone)
+
+
+@pytest.mark.parametrize("steps", [(REDUCED,), (ENLARGED,), (REDUCED, ENLARGED)], ids=len)
+def test_a_region_has_the_pixels_of_the_whole_run_on_the_grid_of_the_result(
+    steps: tuple[ns.Step, ...],
+) -> None:
+    recipe, stack = ns.Recipe(steps), ns.Stack(STACK, "TYX")
+    whole = ns.drain(ns.run(recipe, stack))
+    plans = ns.Recipe(tuple(Step(plan.restorer, plan.noise) for plan in whole.record.plans))
+    part = ns.drain(ns.run(plans, stack, (slice(1, 4), slice(6, 30), slice(10, 44))))
+    grid = whole.record.magnification
+    rows, columns = (slice(int(a * grid), int(b * grid)) for a, b in ((6, 30), (10, 44)))
+    np.testing.assert_allclose(part.stack.array, whole.stack.array[1:4, rows, columns], atol=1e-4)
+    assert part.region == (slice(1, 4), slice(6, 30), slice(10, 44))
+
+
+def test_of_a_region_between_coarse_pixels_those_are_made_that_lie_in_it() -> None:
+    region = (slice(0, 1), slice(5, 20), slice(7, 9))
+    part = ns.drain(ns.run(ns.Recipe((REDUCED,)), ns.Stack(STACK, "TYX"), region))
+    np.testing.assert_array_equal(part.stack.array, ns.degrade(STACK, 2, axes="TYX")[:1, 3:10, 4:4])
+
+
+@pytest.mark.parametrize("chunks", [(1, 11, 48), (5, 40, 7), -1], ids=str)
+@pytest.mark.parametrize("steps", [(REDUCED,), (ENLARGED,), (REDUCED, ENLARGED)], ids=len)
+def test_lazy_results_on_other_grids_equal_the_eager_ones(steps: tuple[ns.Step, ...], chunks: object) -> None:
+    whole = ns.drain(ns.run(ns.Recipe(steps), ns.Stack(STACK, "TYX")))
+    plans = ns.Recipe(tuple(Step(plan.restorer, plan.noise) for plan in whole.record.plans))
+    lazy = ns.restore(da.from_array(STACK, chunks=chunks), plans, axes="TYX")
+    assert lazy.shape == whole.stack.shape
+    assert lazy.dtype == np.float32
+    np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), whole.stack.array, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_alpha_goes_on_to_finer_and_coarser_grids_pixel_by_pixel(scale: int) -> None:
+    alpha = GENERATOR.integers(0, 256, PHOTO.shape[:2])
+    rgba = np.dstack([PHOTO, alpha]).astype(np.float32)
+    fine = ns.upscale(rgba, scale, "linear", noise=1.0, axes="YXC")
+    np.testing.assert_array_equal(fine[..., 3], alpha.repeat(scale, 0).repeat(scale, 1))
+    np.testing.assert_array_equal(fine[..., :3], ns.upscale(PHOTO, scale, "linear", noise=1.0, axes="YXC"))
+    coarse = ns.degrade(rgba, scale, axes="YXC")
+    height, width = coarse.shape[:2]
+    middle = alpha[scale // 2 :: scale, scale // 2 :: scale]
+    np.testing.assert_array_equal(coarse[..., 3], middle[:height, :width])
+
+
+@pytest.mark.parametrize("method", ["linear", "light"])
+def test_what_is_not_a_number_stays_so_on_the_finer_grid_and_does_no_harm(method: str) -> None:
+    holed = PHOTO[..., 0].copy()
+    holed[10:13, 20], holed[0, 0] = np.nan, np.inf
+    settings = {"noise": 1.0, "precision": "float32", "ranges": ((0.0, 255.0),), "levels": (1.0,)}
+    fine, clean = (ns.upscale(image, 2, method, **settings) for image in (holed, PHOTO[..., 0]))
+    np.testing.assert_array_equal(np.isnan(fine), np.isnan(holed).repeat(2, 0).repeat(2, 1))
+    assert np.isposinf(fine[:2, :2]).all()
+    assert np.isinf(fine).sum() == 4
+    np.testing.assert_allclose(fine[100:, 120:], clean[100:, 120:], atol=1e-3)
+
+
+def test_what_is_not_a_number_stays_so_on_the_coarser_grid() -> None:
+    holed = PHOTO[..., 0].copy()
+    holed[10:13, 20] = np.nan
+    coarse = ns.degrade(holed, 3)
+    assert np.argwhere(np.isnan(coarse)).tolist() == []  # the middle pixels of its squares are numbers
+    holed[13, 19] = np.nan
+    assert np.argwhere(np.isnan(ns.degrade(holed, 3))).tolist() == [[4, 6]]
+
+
+def test_a_result_on_a_finer_grid_lies_exactly_over_its_layer() -> None:
+    layers = pytest.importorskip("napari.layers")
+    affine = np.array([[0.0, -1, 4], [1, 0, -2], [0, 0, 1]])
+    layer = layers.Image(PHOTO[..., 0], scale=(0.5, 0.25), translate=(3, -7), rotate=30, affine=affine)
+    for made, grid in ((ns.upscale(layer, 3, "linear", noise=1.0), 3), (ns.degrade(layer, 2), 1 / 2)):
+        found = layers.Layer.create(*made)
+        assert found.scale == pytest.approx(np.divide(layer.scale, grid))
+        for corner in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            ours, theirs = (
+                image.data_to_world(np.array(corner) * image.data.shape - 0.5) for image in (found, layer)
+            )
+            np.testing.assert_allclose(ours, theirs, atol=1e-9)

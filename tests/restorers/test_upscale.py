@@ -1,4 +1,4 @@
-"""Super-resolution: exact where mathematics says so, the same in tiles, channels and colours, and warned of."""
+"""Super-resolution: exact where mathematics says so, the same in tiles and channels; its warnings."""
 
 from __future__ import annotations
 
