@@ -189,6 +189,44 @@ def test_a_registered_restorer_can_be_named(folder):
     assert isinstance(record.plans[0].restorer.transform, ns.Wavelet)
 
 
+@pytest.mark.parametrize(
+    ("words", "shape", "factor"),
+    [
+        (["upscale", "--set", "scale=3", "--set", "model=linear"], (3, 192, 240), 1 / 3),
+        (["degrade", "--set", "scale=3", "--set", "degradation=binning"], (3, 21, 26), 3),
+    ],
+    ids=["upscale", "degrade"],
+)
+def test_another_grid_is_written_with_its_voxel_size(folder, words, shape, factor):
+    source, out = files.read(folder / "cells.ome.tif"), folder / "out.ome.tif"
+    assert run(folder / "cells.ome.tif", "-o", out, "--noise", "5", "--threads", "1", "--method", *words) == 0
+    result = files.read(out)
+    assert result.shape == shape
+    assert result.units == source.units
+    assert result.spacing == pytest.approx((0.5, 0.2 * factor, 0.1 * factor))
+    (plan,) = files.read_record(out).plans
+    expected = ns.restore(source.array, plan.restorer, noise=plan.noise, axes="ZYX")
+    np.testing.assert_allclose(result.array, expected, atol=1e-4)
+
+
+def test_a_stored_movie_is_streamed_to_a_finer_grid(folder):
+    stack = ns.Stack(noisy(3, 40, 50), "TYX", (1, 0.2, 0.1))
+    files.write(folder / "movie.ome.zarr", stack)
+    words = ["--method", "upscale", "--set", "model=linear", "--noise", "5"]
+    assert run(folder / "movie.ome.zarr", "-o", folder / "out.ome.zarr", *words) == 0
+    out = files.read(folder / "out.ome.zarr")
+    expected = ns.upscale(stack.array, 2, "linear", noise=5, axes="TYX")
+    np.testing.assert_allclose(np.asarray(out.array), expected, atol=1e-3)
+    assert out.spacing == pytest.approx((1, 0.1, 0.05))
+
+
+def test_a_scale_that_a_network_does_not_know_is_one_line(folder, capsys):
+    words = ["--method", "upscale", "--set", "model=light-bicubic", "--set", "scale=3", "--noise", "5"]
+    assert run(folder / "cat.png", "-o", folder / "o.tif", *words) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "has weights for x2, and scale=3 was asked for" in line
+
+
 def test_lazy_input_is_streamed_to_the_same_pixels(folder):
     stack = ns.Stack(noisy(3, 40, 50), "TYX")
     files.write(folder / "movie.ome.zarr", stack)

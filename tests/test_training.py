@@ -1,7 +1,8 @@
-"""The script that trains the denoisers: its weights are read as they are, and it goes on where it was."""
+"""The scripts that train our networks: their weights are read as they are, and they go on where they were."""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import importlib
 import math
@@ -14,11 +15,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.nn.functional import avg_pool2d
 
 import napari_shrinkage as ns
 from napari_shrinkage.nn.models import card_of, network_of
 from napari_shrinkage.nn.unet import Unet
+from napari_shrinkage.nn.upscaler_models import upscaler_card, upscaler_network
 from napari_shrinkage.nn.weights import file_checksum
+from napari_shrinkage.restorers.upscale import limits_of
 
 TRAINING = Path(__file__).parents[1] / "training"
 A_MOMENT = 1e-3  # seconds
@@ -127,3 +131,86 @@ def test_weights_are_small_enough_to_ship(
     path = pictures.parent / "unet.safetensors"
     assert path.stat().st_size < 8e6
     assert {value.dtype for value in load_file(path).values()} == {torch.float16}
+
+
+LARGE = 72  # pixels: a picture with room for a crop, its kernel and its filters
+
+
+@pytest.fixture
+def upscalers(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the script with fewer degradations, which take long to prepare."""
+    module = script("upscalers")
+    monkeypatch.setattr(module, "DRAWN", 6)
+    return module
+
+
+def upscaler_trained_for(
+    upscalers: ModuleType, folder: Path, seconds: float, patch: pytest.MonkeyPatch, *words: str
+) -> list[dict[str, float]]:
+    """Train on two random pictures until so many seconds are full, one step at least; return the log."""
+    rng = np.random.default_rng(0)
+    for name, shape in {"gray": (LARGE, LARGE), "rgb": (LARGE, LARGE, 3)}.items():
+        iio.imwrite(folder / f"{name}.png", rng.integers(0, 256, shape, dtype=np.uint8))
+    out = folder / "upscaler.safetensors"
+    folders = ["--data", folder, "--validation", folder, "--out", out, "--about", "random numbers"]
+    size = ["--minutes", seconds / 60, "--crop", 4, "--batch", 2, "--features", 4, "--blocks", 1]
+    threads = ["--threads", torch.get_num_threads()]
+    patch.setattr(sys, "argv", [str(word) for word in ("upscalers.py", *folders, *size, *threads, *words)])
+    upscalers.main()
+    with out.with_suffix(".csv").open(newline="") as file:
+        return [{key: float(value) for key, value in line.items()} for line in csv.DictReader(file)]
+
+
+def test_training_of_super_resolution_goes_on_from_its_checkpoint(
+    upscalers: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = upscaler_trained_for(upscalers, tmp_path, A_MOMENT, monkeypatch)
+    longer = first["seconds"] + A_MOMENT
+    again, second = upscaler_trained_for(upscalers, tmp_path, longer, monkeypatch)
+    assert set(first) == {"step", "seconds", "validation_2", "validation_3", "validation_4"}
+    assert again == first
+    assert second["step"] > first["step"]
+    assert second["seconds"] > first["seconds"]
+
+
+def test_a_trained_upscaler_is_read_with_its_card_and_used(
+    upscalers: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logged,) = upscaler_trained_for(upscalers, tmp_path, A_MOMENT, monkeypatch)
+    path = tmp_path / "upscaler.safetensors"
+    card = upscaler_card(str(path))
+    assert (card.network, card.colors, card.scales, card.told) == ("upscaler", 1, (2, 3, 4), True)
+    assert card.sigma_max == pytest.approx(25 / 255)
+    assert "Gaussians of std" in card.degradations
+    assert card.facts["trained_on"] == "2 photographs, random numbers"
+    assert int(card.facts["steps"]) == logged["step"]
+    kept = torch.load(path.with_suffix(".checkpoint"), weights_only=True)["averaged"]
+    read = upscaler_network(str(path)).state_dict()
+    assert all(torch.equal(read[name], value.half().float()) for name, value in kept.items())
+    assert ns.upscale(np.eye(16), 4, str(path), noise=0.01).shape == (64, 64)
+
+
+def test_an_upscaler_for_bicubic_reduction_alone_says_so(
+    upscalers: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (logged,) = upscaler_trained_for(
+        upscalers, tmp_path, A_MOMENT, monkeypatch, "--only", "bicubic", "--scales", "2"
+    )
+    card = upscaler_card(str(tmp_path / "upscaler.safetensors"))
+    assert (card.scales, card.sigma_max, card.degradations) == ((2,), 0.0, "bicubic")
+    assert "validation_2" in logged
+    assert not limits_of(card).any_kernel
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_crops_are_reduced_and_enlarged_as_the_package_does_it(upscalers: ModuleType, scale: int) -> None:
+    """On a plane, which every centred kernel keeps, coarse pixel and linear upscaling lie on it."""
+    rng = np.random.default_rng(0)
+    chosen = argparse.Namespace(batch=4, crop=6)
+    known = upscalers.degradations(scale, 1, "bicubic", rng)
+    known.sigma[:] = 0
+    y, x = torch.meshgrid(torch.arange(110.0), torch.arange(120.0), indexing="ij")
+    fine, coarse, packed, *_ = upscalers.batch([(x + 0.5 * y)[None]], scale, known, chosen, rng)
+    assert fine.shape == (4, 1, 6 * scale, 6 * scale)
+    torch.testing.assert_close(coarse, avg_pool2d(fine, scale), atol=1e-3, rtol=0)
+    torch.testing.assert_close(torch.pixel_shuffle(packed, scale), fine, atol=0.05, rtol=0)
