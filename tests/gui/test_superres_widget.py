@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
+from dataclasses import replace
 
 import dask.array as da
 import numpy as np
@@ -14,7 +15,8 @@ from skimage.metrics import peak_signal_noise_ratio
 
 import napari_shrinkage as ns
 from napari_shrinkage.comparing.luma import luma
-from napari_shrinkage.degradation import AnyKernel, Binning, Decimation, GaussianBlur
+from napari_shrinkage.degradation import AnyKernel, Bicubic, Binning, Decimation, GaussianBlur
+from napari_shrinkage.degradation.measuring import KernelEstimate
 from napari_shrinkage.gui import superres_check, superres_editor
 from napari_shrinkage.gui.history import remembered
 from napari_shrinkage.gui.layers import record_of_layer
@@ -553,3 +555,8 @@ def test_settings_of_another_method_are_refused_and_its_own_remembered(opened, g
 def test_kernels_in_words():
     assert width_in_words(GaussianBlur(sigma=2.0, ratio=0.5).kernel(2)).endswith("stds 2 and 1 fine pixels")
     assert width_in_words(Binning().kernel(2)).endswith("std 0.71 fine pixels")
+    seen = KernelEstimate(Bicubic().kernel(2), 2, (0.1, 0.1), 10_000, shift_known=False)
+    assert "may as well be bicubic" in estimate_in_words(seen)
+    other = replace(seen, kernel=GaussianBlur(sigma=2.0).kernel(2))
+    assert estimate_in_words(other).startswith(other.verdict)
+    assert "may as well" not in estimate_in_words(other)

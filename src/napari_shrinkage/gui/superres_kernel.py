@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from ..degradation import AnyKernel
 from ..degradation.kernels import Kernel, centroid, resized
 from ..degradation.measuring import KernelEstimate, kernel_widths
 
@@ -71,8 +72,11 @@ def width_in_words(kernel: Kernel) -> str:
 
 
 def estimate_in_words(estimate: KernelEstimate) -> str:
-    """Return the verdict on a measured kernel, and its confidence."""
-    return f"{estimate.verdict} Confidence {estimate.confidence:.0%}."
+    """Return the verdict on a measured kernel, its confidence, and what it is taken for."""
+    taken, said = estimate.degradation, f"{estimate.verdict} Confidence {estimate.confidence:.0%}."
+    return (
+        said if isinstance(taken, AnyKernel) else f"{said} It may as well be {taken.title.lower()}: taken so."
+    )
 
 
 def kernel_picture(kernel: Kernel, scale: int, side: int) -> QImage:
