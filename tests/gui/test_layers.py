@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import dask.array as da
@@ -173,11 +174,24 @@ def test_a_finer_result_covers_the_same_field_of_view(scale):
     stack = stack_of_layer(source)
     finer = stack.with_array(np.repeat(np.repeat(stack.array, scale, 0), scale, 1), scale)
     region = (slice(0, 10), slice(0, 12))
-    made = NapariLayer.create(*result_layer(source, ns.Result(finer, made_by(source), region), "r"))
+    record = made_by(source)
+    (plan,) = record.plans
+    restorer = ns.Upscale(scale=scale, model="linear", precision="float32")
+    record = replace(record, plans=(replace(plan, restorer=restorer),))
+    made = NapariLayer.create(*result_layer(source, ns.Result(finer, record, region), "r"))
     edges = np.array([[-0.5, -0.5], [9.5, 11.5]])
     finer_edges = np.array([[-0.5, -0.5], [10 * scale - 0.5, 12 * scale - 0.5]])
     for a, b in zip(edges, finer_edges, strict=True):
         np.testing.assert_allclose(made.data_to_world(b), source.data_to_world(a), atol=1e-9)
+
+
+def test_a_finer_result_of_a_multiscale_source_is_multiscale():
+    source = Image([noisy(64, 48), noisy(32, 24), noisy(16, 12)], multiscale=True)
+    recipe = ns.Recipe.of(ns.Upscale(model="linear"), ns.Gaussian(1.0))
+    data, attributes, _ = restored_layer(source, recipe)
+    assert attributes["multiscale"]
+    assert attributes["name"] == f"{source.name} x2"
+    assert [level.shape for level in data] == [(128, 96), (64, 48), (32, 24)]
 
 
 def test_a_result_looks_like_its_source_and_keeps_its_units():

@@ -98,7 +98,8 @@ class Consistency:
     @property
     def verdict(self) -> str:
         """The numbers in a sentence, and what to do."""
-        noise = f" ({self.rms / self.noise:.2g} of the noise)" if self.noise else ""
+        noisy = self.noise > SHARE * self.span
+        noise = f" ({self.rms / self.noise:.2g} of the noise)" if noisy else ""
         found = f"Reduced again, the result differs from the image by {self.rms:.3g} rms{noise}"
         if self.shifts_brightness:
             return (

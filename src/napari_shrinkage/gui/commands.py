@@ -25,7 +25,6 @@ from ..stack import Stack
 from .jobs import Job, Work
 from .layers import method_noise_layer, result_layer, result_of_layer, stack_of_layer
 from .preferences import preferred_device, preferred_preset, preferred_threads
-from .superres_layers import low_resolution_layer
 from .superres_work import reducing
 
 _jobs: dict[int, Job] = {}  # under way, by layer
@@ -86,7 +85,7 @@ def _denoise(viewer: Any, layer: Any) -> None:
 
 def _reduce(viewer: Any, layer: Any) -> None:
     degrade = Degrade()
-    finish = partial(_add_test_layer, viewer, layer, degrade)
+    finish = partial(_add_test_layer, viewer, layer)
     _start(layer, "reduced", lambda stack: reducing(stack, degrade), finish)
 
 
@@ -125,20 +124,18 @@ def _finish(viewer: Any, layer: Any, made: tuple[Result, str]) -> None:
     if layer not in viewer.layers:
         show_info(f"{layer.name!r} was removed meanwhile, so its result is dropped.")
         return
-    viewer.layers.insert(
-        viewer.layers.index(layer) + 1, Layer.create(*result_layer(layer, result, f"{layer.name} denoised"))
-    )
+    viewer.layers.insert(viewer.layers.index(layer) + 1, Layer.create(*result_layer(layer, result)))
     if warning:
         show_warning(warning)
     else:
         show_info("\n".join(result.record.messages))
 
 
-def _add_test_layer(viewer: Any, layer: Any, degrade: Degrade, result: Result) -> None:
+def _add_test_layer(viewer: Any, layer: Any, result: Result) -> None:
     if layer not in viewer.layers:
         show_info(f"{layer.name!r} was removed meanwhile, so its test layer is dropped.")
         return
-    made = Layer.create(*low_resolution_layer(layer, result, degrade))
+    made = Layer.create(*result_layer(layer, result))
     viewer.layers.insert(viewer.layers.index(layer) + 1, made)
     viewer.layers.selection.active = made
     show_info(f"{made.name!r} lies over {layer.name!r}, which is its truth.")

@@ -52,10 +52,11 @@ class Content:
         self, restorer: Restorer, noise: NoiseModel | None, device: str = "auto", threads: int | None = None
     ) -> Plan:
         """Return the plan for a restorer; `noise` None is the estimate."""
-        told = restorer.noise_seen(self.stack, self.noise()) if noise is None else noise
-        key = (method_key(restorer), method_key(told), device, threads)
+        estimated = self.noise() if noise is None else None
+        key = (method_key(restorer), method_key(noise), device, threads)
         with self._lock:
             if key not in self._plans:
+                told = noise if estimated is None else restorer.noise_seen(self.stack, estimated)
                 self._plans[key] = resolve(Step(restorer, told), self.stack, device, threads)
                 while len(self._plans) > MOST_PLANS:
                     self._plans.popitem(last=False)

@@ -110,7 +110,7 @@ def stack_layer(stack: Stack, name: str, **attributes: Any) -> LayerData:
     return stack.array, {**own, **attributes}, "image"
 
 
-def result_layer(layer: Any, result: Result, name: str) -> LayerData:
+def result_layer(layer: Any, result: Result, name: str = "") -> LayerData:
     """Return the layer of a result, exactly over the pixels of `layer` that it was made from.
 
     Parameters
@@ -120,7 +120,7 @@ def result_layer(layer: Any, result: Result, name: str) -> LayerData:
     result : Result
         Of its stack, or of a region of it, at the same or a finer resolution.
     name : str
-        Name of the new layer.
+        Name of the new layer; else that of the source, with "denoised", "x2" or "low-res x2".
 
     Returns
     -------
@@ -128,6 +128,7 @@ def result_layer(layer: Any, result: Result, name: str) -> LayerData:
         (data, attributes, "image"); multiscale where a multiscale source was restored as a whole.
     """
     levels = _level_shapes(layer, result)
+    name = name or f"{layer.name} {_made_word(result)}"
     attributes = {**_attributes(layer), "name": name, "multiscale": levels is not None}
     attributes.update(_placed(layer, result))
     attributes["metadata"] = {**without_noise(layer.metadata), RECORD: result.record.to_json()}
@@ -137,7 +138,7 @@ def result_layer(layer: Any, result: Result, name: str) -> LayerData:
 
 def restored_layer(layer: Any, recipe: Recipe, axes: str | None = None) -> LayerData:
     """Restore an image layer; return the layer of the result."""
-    return result_layer(layer, drain(run(recipe, stack_of_layer(layer, axes))), f"{layer.name} denoised")
+    return result_layer(layer, drain(run(recipe, stack_of_layer(layer, axes))))
 
 
 def method_noise_layer(layer: Any, result: Result, name: str, removed: Any = None) -> LayerData:
@@ -218,14 +219,25 @@ def result_of_layer(layer: Any) -> Result | None:
     return Result(stack_of_layer(layer, record.input["axes"]), record, region)
 
 
+def _made_word(result: Result) -> str:
+    scale = result.record.magnification
+    if scale == 1:
+        return "denoised"
+    return f"x{scale}" if scale > 1 else f"low-res x{1 / scale}"
+
+
 def _attributes(layer: Any) -> dict[str, Any]:
     state = layer.as_layer_data_tuple()[1]
     return {key: state[key] for key in KEPT}
 
 
 def _level_shapes(layer: Any, result: Result) -> list[tuple[int, ...]] | None:
-    """Return the source's level shapes where the result covers the whole of a multiscale source."""
-    shapes = [tuple(int(n) for n in level.shape) for level in layer.data] if layer.multiscale else []
+    """Return the source's level shapes, on the result's grid, where it covers all of a multiscale source."""
+    finer = [result.record.magnification if a in "YX" else 1 for a in result.stack.axes]
+    shapes = [
+        tuple(max(int(n * factor), 1) for n, factor in zip(level.shape, finer, strict=True))
+        for level in (layer.data if layer.multiscale else ())
+    ]
     return shapes if shapes and shapes[0] == result.stack.shape else None
 
 

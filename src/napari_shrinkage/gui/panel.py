@@ -259,7 +259,7 @@ class Panel(QWidget):
             if target.layer not in self.viewer.layers:
                 notes.append(f"{target.layer.name!r} was removed meanwhile; its result was dropped.")
                 continue
-            layer = result_layer(target.layer, result, self._result_name(target.layer, result))
+            layer = result_layer(target.layer, result)
             self.results.put(target.layer, layer, result, target.content.stack)
             shown = [words for plan in result.record.plans for words in self._said_elsewhere(plan)]
             notes += [message for message in result.record.messages if message not in (*notes, *shown)]
@@ -273,10 +273,6 @@ class Panel(QWidget):
     def _run_work(self, targets: list[Target], recipe: Recipe, dtype: str) -> Callable[[], Work]:
         """Return what a run does in its worker."""
         return lambda: run_all(targets, recipe, dtype)
-
-    def _result_name(self, layer: Any, result: Result) -> str:
-        """Return the name of a result's layer."""
-        return f"{layer.name} denoised"
 
     def _said_elsewhere(self, plan: Plan) -> list[str]:
         """Return what the message line leaves out: the noise's verdict stands beside the noise."""

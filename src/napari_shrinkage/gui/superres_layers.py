@@ -27,11 +27,6 @@ if TYPE_CHECKING:
     from ..diagnostics.upscaling import Consistency
 
 
-def low_resolution_layer(source: Any, result: Result, degrade: Degrade) -> LayerData:
-    """Return the layer of a low-resolution image that was made of a source."""
-    return result_layer(source, result, f"{source.name} low-res x{degrade.scale}")
-
-
 def is_test_layer(layer: Any) -> bool:
     """Whether a layer is a low-resolution image that we made."""
     try:

@@ -24,13 +24,14 @@ from .editor import row_label
 from .folds import Fold
 from .history import remembered
 from .jobs import Job, Work
+from .layers import result_layer
 from .numbers import NumberSpin
 from .overlays import shines
 from .progress import ProgressRow
 from .source import is_image, is_made
 from .superres_check import CheckRow
 from .superres_editor import SuperresEditor
-from .superres_layers import BicubicButton, ReducedAgain, is_test_layer, low_resolution_layer
+from .superres_layers import BicubicButton, ReducedAgain, is_test_layer
 from .superres_reference import ReferenceRow
 from .superres_work import checked_before, measuring, measuring_pair, reducing
 from .target import Target
@@ -102,7 +103,7 @@ class SuperresWidget(ComparedPanel):
             return
         degradation = value.degradation or Bicubic()
         degrade = Degrade(scale=value.scale, degradation=degradation, sigma=self.test_noise.value())
-        self._begin(lambda: reducing(content.stack, degrade), partial(self._add_test_layer, layer, degrade))
+        self._begin(lambda: reducing(content.stack, degrade), partial(self._add_test_layer, layer))
 
     def show_one(self, before: bool = False) -> None:
         """Let the bicubic image stand for "before" where layers add up."""
@@ -199,9 +200,6 @@ class SuperresWidget(ComparedPanel):
         check = self.check.work()
         return lambda: checked_before(check, work)
 
-    def _result_name(self, layer: Any, result: Result) -> str:
-        return f"{layer.name} x{int(result.record.magnification)}"
-
     def _source_changed(self) -> None:
         """Show no estimate before a plan brings it: what looks like noise may be detail that is to come."""
         self.editor.forget_estimate()
@@ -254,14 +252,14 @@ class SuperresWidget(ComparedPanel):
         else:
             self.messages.say("The image changed meanwhile; the blur that was measured was dropped.")
 
-    def _add_test_layer(self, source: Any, degrade: Degrade, result: Result) -> None:
+    def _add_test_layer(self, source: Any, result: Result) -> None:
         from napari.layers import Layer
 
         layers = self.viewer.layers
         if source not in layers:
             self.messages.say(f"{source.name!r} was removed meanwhile; its test layer was dropped.")
             return
-        made = Layer.create(*low_resolution_layer(source, result, degrade))
+        made = Layer.create(*result_layer(source, result))
         layers.insert(layers.index(source) + 1, made)
         self.source.choose(made)
         self.test_fold.button.setChecked(False)
