@@ -109,7 +109,6 @@ def test_no_noise_stays_none() -> None:
     assert noise_less_detail(stack, none, DECIMATION, 2) is none
 
 
-@pytest.mark.xfail(reason="blocks of high contrast alone do not tell noise from aliased texture", strict=True)
 @pytest.mark.parametrize("picture", [data.camera, data.coins], ids=["camera", "coins"])
 def test_noise_is_found_beside_aliased_texture(picture) -> None:
     coarse = noisy(reduced(picture().astype(float), DECIMATION, 2), 5)

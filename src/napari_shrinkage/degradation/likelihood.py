@@ -23,6 +23,7 @@ ALONG = 0.15  # distance along an edge counts this much, against 1 across it
 TEXTURES = (1.0, 0.5)  # exponents of distance in the variogram of what has no direction
 FLATTEST = 0.75  # share of the blocks that are left out: they have the least contrast
 CROWDED = 8  # times as many blocks are looked at as are kept
+CONSTANT = 1e-12  # of the highest contrast: what rounding makes of a block of a single value
 STEPS = 6  # of Newton's method for a block's contrast
 LONGEST_STEP = 1.5
 SMALL = 1e-9
@@ -96,8 +97,11 @@ class Likelihood:
         return found
 
 
-def blocks_of(planes: Values, most: int, seed: int = 0) -> Values:
-    """Return blocks of planes (B, Y, X), at most so many, from where the contrast is high."""
+def blocks_of(planes: Values, most: int, seed: int = 0, flattest: float = FLATTEST) -> Values:
+    """Return blocks of planes (B, Y, X), at most so many, without the share that has the least contrast.
+
+    Blocks of a single value tell nothing and are left out in any case.
+    """
     views = sliding_window_view(planes, (SIDE, SIDE), (1, 2))
     step = max(1, min(SIDE, math.isqrt(views[..., 0, 0].size // (CROWDED * most))))
     found = views[:, ::step, ::step].reshape(-1, SIDE**2)
@@ -105,7 +109,8 @@ def blocks_of(planes: Values, most: int, seed: int = 0) -> Values:
     if not len(found):
         return np.empty((0, SIDE**2 - 1))
     contrast = np.square(found).sum(1)
-    chosen = np.flatnonzero(contrast > np.quantile(contrast, FLATTEST))
+    least = max(np.quantile(contrast, flattest), CONSTANT * contrast.max())
+    chosen = np.flatnonzero(contrast > least)
     kept: Values = found[np.random.default_rng(seed).permutation(chosen)[:most]]
     return kept
 

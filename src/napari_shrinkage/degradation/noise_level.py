@@ -19,10 +19,14 @@ from ..stack import Stack
 from .kernels import Kernel
 from .likelihood import Likelihood, blocks_of
 
+Costs = npt.NDArray[np.float64]
+
 LOOKED_AT = 2**18  # pixels
 DETAIL = 0.6  # of the estimated std: if less is likely, the rest of it is taken for detail
 BLOCKS = 600
 WEAKEST = 1 / 1000  # of the highest std that is tried
+TRIED = 9  # stds, before the likeliest is refined
+TIED = 0.5  # of the mean negative log-likelihood: of two minima as near as this the stronger noise is meant
 TOLERANCE = 0.1  # of the logarithm
 
 
@@ -83,13 +87,22 @@ def likely_noise(planes: npt.ArrayLike, kernel: Kernel, scale: int, highest: flo
     highest : float
         The highest std to try, above 0; also the answer where the planes are too small to tell.
     """
-    blocks = blocks_of(np.asarray(planes, dtype=np.float64), BLOCKS)
+    blocks = blocks_of(np.asarray(planes, dtype=np.float64), BLOCKS, flattest=0.0)
     if not len(blocks):
         return highest
 
     def cost(logarithm: float) -> float:
         return Likelihood(blocks, scale, math.exp(logarithm), len(kernel))(kernel)
 
-    bounds = math.log(WEAKEST * highest), math.log(highest)
+    tried = np.linspace(math.log(WEAKEST * highest), math.log(highest), TRIED)
+    place = _minimum(np.array([cost(logarithm) for logarithm in tried]))
+    bounds = tried[max(place - 1, 0)], tried[min(place + 1, TRIED - 1)]
     found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": TOLERANCE})
     return float(math.exp(found.x))
+
+
+def _minimum(costs: Costs) -> int:
+    """Return the place of the lowest cost, or of the last local minimum that is next to as low."""
+    around = np.pad(costs, 1, constant_values=np.inf)
+    local = (costs <= around[:-2]) & (costs <= around[2:]) & (costs <= costs.min() + TIED)
+    return int(np.flatnonzero(local)[-1])

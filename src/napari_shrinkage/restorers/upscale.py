@@ -82,7 +82,8 @@ class Upscale(Restorer):
     -----
     Valid where the image came about as it is told, within what the network was trained for; a warning says
     so where it is not. What is finer than the coarse grid shows is the network's guess: do not measure in it.
-    With back-projection [1]_ reducing the result gives the input again, noise and all.
+    With back-projection [1]_ reducing the result gives the input again, noise and all; in the last pixels at
+    the border only nearly (to a few thousandths of the range), since what lies beyond is not known.
 
     The network adds to the linear upscaling what no linear filter can; a constant that is added to the image
     is added to the result. A network that is not told blur and noise (RDN) expects those of its training.
@@ -178,7 +179,7 @@ class Upscale(Restorer):
     def noise_share(self, noise: NoiseModel) -> float:
         """Return the std that the resolved network is told as a share of the range, the largest of a channel.
 
-        A channel that shows no more than its noise does not count.
+        A channel whose range is below 3 stds of its noise, such as a constant one, does not count.
         """
         levels, spans = np.broadcast_arrays(self.levels or 0.0, self._spans)
         wide = spans > LEAST_SPAN * levels
