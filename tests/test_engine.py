@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 from fractions import Fraction
 
@@ -19,6 +20,7 @@ from napari_shrinkage.api import recipe_of
 from napari_shrinkage.engine import digest
 from napari_shrinkage.recipe import Step
 from napari_shrinkage.restorers import base
+from napari_shrinkage.tiles import restore_region
 
 GENERATOR = np.random.default_rng(3)
 SIGMA = 12.0
@@ -441,3 +443,30 @@ def test_a_result_on_a_finer_grid_lies_exactly_over_its_layer() -> None:
                 image.data_to_world(np.array(corner) * image.data.shape - 0.5) for image in (found, layer)
             )
             np.testing.assert_allclose(ours, theirs, atol=1e-9)
+
+
+def test_a_region_through_a_coarse_grid_is_that_of_whole_coarse_pixels():
+    image = np.random.default_rng(0).random((120, 131)).astype(np.float32)
+    steps = (ns.Step(ns.Degrade(scale=3)), ns.Step(ns.Upscale(scale=3, model="linear"), ns.Gaussian(0.0)))
+    everything = ns.drain(ns.run(ns.Recipe(steps), ns.Stack(image)))
+    part = ns.drain(ns.run(ns.Recipe(steps), ns.Stack(image), (slice(13, 101), slice(0, 60))))
+    assert part.region == (slice(15, 99), slice(0, 60))
+    assert part.record.input["region"] == [[15, 99], [0, 60]]
+    np.testing.assert_allclose(part.stack.array, everything.stack.array[part.region], atol=1e-6)
+
+
+def test_a_method_that_is_told_no_noise_has_none_estimated():
+    flat = np.full((20, 20), 5, np.uint8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = ns.drain(ns.run(ns.Recipe.of(ns.Degrade()), ns.Stack(flat)))
+    assert result.record.plans[0].noise == ns.Gaussian(0.0).for_channels(1)
+
+
+def test_planes_of_one_region_have_noise_of_their_own():
+    stack = ns.Stack(np.zeros((2, 40, 40), np.float32), "ZYX")
+    plan = ns.resolve(ns.Step(ns.Degrade(sigma=1.0)), stack)
+    first, second = restore_region(plan, stack)
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.2
+    whole = ns.restore(stack.array, plan.restorer, axes="ZYX")
+    np.testing.assert_array_equal(restore_region(plan, stack), whole)

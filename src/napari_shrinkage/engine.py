@@ -8,25 +8,27 @@ of `Progress`.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import warnings
 from collections.abc import Generator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any, TypeVar
 
 import numpy as np
 
 from .devices import available_cores, chosen_device
 from .estimators import estimated_noise
-from .noise import NoiseModel
+from .noise import Gaussian, NoiseModel
 from .recipe import Plan, Recipe, Record, Step
 from .restorers.base import Restorer
 from .restorers.fitted import TransferWarning, is_fitted, transfer_doubt
 from .sample import DeferredSample, drawn_fields
 from .stack import Float, Stack
 from .tiles import drawn_in_counts, drawn_in_noise_units, lazily_restored, mixes_color, restore_region
-from .windows import Region, checked_region, lengths, outcome, whole, windows, within
+from .windows import Region, checked_region, lengths, outcome, regridded, whole, windows, within
 
 DIGEST_BYTES = 2**28
 TYPICAL_PIXELS = 2**20  # from which the mean brightness is taken
@@ -89,8 +91,7 @@ def resolve(step: Step, stack: Stack, device: str = "auto", threads: int | None 
         raise ValueError(
             f"the image is empty (shape {stack.shape}); expected at least one pixel on every axis."
         )
-    noise = step.noise or step.restorer.noise_seen(stack, estimated_noise(stack))
-    noise = noise.for_channels(stack.channels)
+    noise = (step.noise or _estimated(step.restorer, stack)).for_channels(stack.channels)
     restorer = step.restorer.resolve(_sampled(step.restorer, noise, stack))
     place, reason = chosen_device(device, restorer.is_fused)
     restorer = restorer.for_device(place)
@@ -135,6 +136,7 @@ def run(
         made = yield from _restored_array(plan, current, part, name)
         current = current.with_array(made, plan.magnification)
         plans.append(plan)
+    region = _covered(region, plans, stack)
     return Result(current, recorded(tuple(plans), stack, region, time.perf_counter() - started), region)
 
 
@@ -190,6 +192,12 @@ def digest(stack: Stack) -> str:
     return f"blake2b-sampled:{hasher.hexdigest()}"
 
 
+def _estimated(restorer: Restorer, stack: Stack) -> NoiseModel:
+    if not restorer.needs_noise:
+        return Gaussian(0.0)
+    return restorer.noise_seen(stack, estimated_noise(stack))
+
+
 def _sampled(restorer: Restorer, noise: NoiseModel, stack: Stack) -> DeferredSample:
     """Return what a restorer may look at: pixel values or fields in units of the noise, as its domain is."""
     ndim, color = restorer.spatial_ndim, mixes_color(restorer, stack)
@@ -216,6 +224,15 @@ def _part_of(region: Region, before: list[Plan], stack: Stack) -> Region:
     for plan in before:
         region = outcome(plan, stack, region)
     return region
+
+
+def _covered(region: Region, plans: list[Plan], stack: Stack) -> Region:
+    """Return the pixels of the input that the result of its region shows: on a coarse grid, whole blocks."""
+    covered, shown = list(region), _part_of(region, plans, stack)
+    magnification = math.prod((plan.magnification for plan in plans), start=Fraction(1))
+    for axis in stack.spatial_axes(2):
+        (covered[axis],) = regridded((shown[axis],), 1 / magnification)
+    return tuple(covered)
 
 
 def _planned(step: Step | Plan, recipe: Recipe | Plan, stack: Stack) -> Plan:

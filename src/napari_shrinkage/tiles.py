@@ -57,7 +57,7 @@ def restore_region(plan: Plan, stack: Stack, region: Region | None = None) -> Ar
     plan.noise.check_shape(stack.field_shape(plan.spatial_ndim))
     region = checked_region(region, stack)
     box = source_box(plan, stack, region)
-    return _restored_window(plan, _frame(stack), np.asarray(stack.array[box]), box, region)
+    return _restored_chunk(plan, _frame(stack), np.asarray(stack.array[box]), box, region)
 
 
 def lazily_restored(plan: Plan, stack: Stack) -> Any:

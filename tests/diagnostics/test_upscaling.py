@@ -11,8 +11,8 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 
 import napari_shrinkage as ns
+from napari_shrinkage.degradation import measuring
 from napari_shrinkage.degradation.measuring import kernel_from_image
-from napari_shrinkage.diagnostics import upscaling
 from napari_shrinkage.diagnostics.upscaling import Consistency, consistency, upscaling_check
 
 FINE = data.camera()[100:356, 100:356].astype(np.float32)
@@ -23,7 +23,7 @@ BLOCKS = 200  # enough for this picture, and quick
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upscaling, "kernel_from_image", partial(kernel_from_image, blocks=BLOCKS))
+    monkeypatch.setattr(measuring, "kernel_from_image", partial(kernel_from_image, blocks=BLOCKS))
 
 
 def plan_of(coarse: np.ndarray, method: ns.Upscale = LINEAR, noise: float = 0.0) -> ns.Plan:
@@ -89,7 +89,7 @@ def test_an_image_that_tells_no_blur_is_not_objected_to(coarse: np.ndarray) -> N
     found = upscaling_check(ns.Stack(coarse), plan_of(coarse))
     assert found.inside
     assert found.measured is None
-    assert "too small or flat" in found.verdict
+    assert "too small or too flat" in found.verdict
 
 
 def test_only_super_resolution_is_checked() -> None:
@@ -172,3 +172,14 @@ def test_pixels_that_are_no_numbers_do_no_harm() -> None:
     holed[20:23, 30] = np.nan
     found = checked(result_of(ns.Stack(holed)), ns.Stack(holed))
     assert np.isfinite([found.rms, found.offset, found.low]).all()
+
+
+def test_a_result_of_two_steps_that_change_the_grid_is_refused() -> None:
+    stack, twice = ns.Stack(COARSE[:40, :40]), ns.Step(LINEAR, ns.Gaussian(0.0))
+    result = ns.drain(ns.run(ns.Recipe((twice, twice)), stack))
+    with pytest.raises(ValueError, match=r"4 times as fine .* last step made it 2 times finer"):
+        ns.drain(consistency(stack, result))
+
+
+def test_linear_upscaling_has_no_training_to_be_within() -> None:
+    assert upscaling_check(ns.Stack(COARSE), plan_of(COARSE)).verdict.startswith("The blur is what it is")

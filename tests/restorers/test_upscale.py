@@ -16,6 +16,8 @@ from skimage import data
 import napari_shrinkage as ns
 from napari_shrinkage.degradation.estimate import kernel_similarity
 from napari_shrinkage.degradation.kernels import SCALES
+from napari_shrinkage.degradation.linear import ROUNDING
+from napari_shrinkage.nn import upscaling
 from napari_shrinkage.nn.rdn import Rdn
 from napari_shrinkage.nn.upscaler import Upscaler
 from napari_shrinkage.restorers import upscale as module
@@ -270,3 +272,38 @@ def test_the_gradient_goes_through(model: str) -> None:
     plan.restorer.apply(z).sum().backward()
     assert z.grad is not None
     assert z.grad.sum() == pytest.approx(4 * 144, rel=1e-3)
+
+
+def test_a_network_for_colours_leaves_three_channels_apart(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = Rdn(2, 3, blocks=1, layers=1, growth=4, features=4)
+    header = {key: str(getattr(network, key)) for key in ("scale", "colors")}
+    header |= {"network": "rdn", "blocks": "1", "layers": "1", "growth": "4", "features": "4"}
+    path = tmp_path / "rdn.safetensors"
+    save_file({name: value.half() for name, value in network.state_dict().items()}, path, header)
+    channels = np.random.default_rng(0).random((3, 24, 24)).astype(np.float32)
+    changed = channels.copy()
+    changed[1:] = channels[1:, ::-1]
+    method = ns.Upscale(model=str(path))
+    one, other = (ns.restore(image, method, noise=0, axes="CYX") for image in (channels, changed))
+    np.testing.assert_allclose(one[0], other[0], atol=1e-5)
+    as_colours = [ns.restore(np.moveaxis(c, 0, -1), method, noise=0, axes="YXC") for c in (channels, changed)]
+    assert np.abs(as_colours[0] - as_colours[1])[..., 0].max() > 1e-4
+
+
+def test_a_network_is_told_no_more_noise_than_in_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = []
+
+    def watched(network: object, images: torch.Tensor, packed: torch.Tensor, sigma: torch.Tensor, _: object):
+        told.append(float(sigma.max()))
+        return packed
+
+    monkeypatch.setattr(upscaling, "corrected", watched)
+    with pytest.warns(TransferWarning, match="trained without noise"):
+        ns.upscale(COARSE, 2, "light-bicubic", noise=6)
+    assert told == [pytest.approx(ROUNDING / 255)]
+
+
+def test_a_mistyped_model_is_told_from_a_missing_file() -> None:
+    with pytest.raises(ValueError, match="model='lightt': expected one of light, light-bicubic, linear"):
+        ns.upscale(np.zeros((20, 20)), 2, "lightt", noise=0)

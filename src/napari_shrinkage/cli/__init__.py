@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   napari-shrinkage run cells.tif -o denoised.ome.tif
   napari-shrinkage run *.ome.tif -o results/ --method dct --set transform.size=16
   napari-shrinkage run *.png -o "{name}_denoised.png" --noise 12
+  napari-shrinkage run photo.png -o large.png --method upscale --set scale=3
   napari-shrinkage fit cells.tif -o cells.json && napari-shrinkage run *.tif -o results/ --recipe cells.json
 """
 
@@ -81,7 +82,11 @@ def say(message: str) -> None:
 
 
 def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
-    run = commands.add_parser("run", help="denoise image files", description="Denoise image files.")
+    run = commands.add_parser(
+        "run",
+        help="denoise image files, or make them larger",
+        description="Denoise image files, or give them a finer grid.",
+    )
     run.add_argument("input", nargs="+", help=f"image files, or patterns in quotes ({', '.join(FORMATS)})")
     run.add_argument(
         "-o",

@@ -13,7 +13,7 @@ import napari_shrinkage
 from ..estimators import estimated_noise
 from ..methods import Method, members, parameters, roles
 from ..noise import Gaussian, NoiseModel, NoiseWarning
-from ..restorers import NAMED, PRESETS
+from ..restorers import NAMED, ON_OTHER_GRIDS, PRESETS, named
 from . import BAD_INPUT, say
 from .inputs import image_files, read_input
 
@@ -30,12 +30,13 @@ def list_methods(name: str | None = None) -> int:
             _print_role(role, every.get(role, []))
         return 0
     found = [cls for family in every.values() for cls in family if name in (cls.name, cls.__name__)]
-    if name in {**NAMED, **PRESETS}:
-        short = PRESETS.get(name, name)
-        print(f"{name}: {_described(NAMED[short])}")
-        found = [type(NAMED[short])]
+    if name in {**NAMED, **ON_OTHER_GRIDS, **PRESETS}:
+        print(f"{name}: {_described(named(name))}")
+        found = [type(named(name))]
     if not found:
-        names = sorted({*NAMED, *PRESETS, *(cls.name for family in every.values() for cls in family)})
+        names = sorted(
+            {*NAMED, *ON_OTHER_GRIDS, *PRESETS, *(cls.name for family in every.values() for cls in family)}
+        )
         say(f"unknown method {name!r}; expected one of {', '.join(names)}.")
         return BAD_INPUT
     for cls in found:
@@ -80,7 +81,7 @@ def _print_names() -> None:
     print("names for --method")
     for preset, short in PRESETS.items():
         print(f"  {preset:<12} preset: the same as {short}")
-    for short, restorer in NAMED.items():
+    for short, restorer in {**NAMED, **ON_OTHER_GRIDS}.items():
         print(f"  {short:<12} {_described(restorer)}")
 
 

@@ -119,7 +119,12 @@ class AnyKernel(Degradation):
     @classmethod
     def of(cls, kernel: npt.ArrayLike) -> AnyKernel:
         """Return the degradation of a kernel (n, n)."""
-        return cls(taps=tuple(map(tuple, np.asarray(kernel, dtype=np.float64).tolist())))
+        values = np.asarray(kernel, dtype=np.float64)
+        if values.ndim != 2 or not np.isfinite(values).all():
+            raise ValueError(
+                f"the kernel has the shape {values.shape}; expected finite numbers in n rows of n."
+            )
+        return cls(taps=tuple(map(tuple, values.tolist())))
 
     def kernel(self, scale: int) -> Kernel:
         """Return the kernel, on taps of the scale's parity, at least `scale` of them."""

@@ -80,7 +80,8 @@ class KernelEstimate:
         are not part of it. NaN where the errors are not known.
         """
         ratios = [
-            error / max(width, error) for error, width in zip(self.width_errors, self.widths, strict=True)
+            error / max(width, error, LEAST_WIDTH)
+            for error, width in zip(self.width_errors, self.widths, strict=True)
         ]
         return math.prod(1 / math.sqrt(math.cosh(ratio)) for ratio in ratios)
 
@@ -101,7 +102,7 @@ class KernelEstimate:
         """What was found, in one sentence."""
         (wide, narrow), errors = self.widths, self.width_errors
         found = f"The blur is {_number(wide, errors[0])} fine pixels wide (std)"
-        if wide > ROUND * narrow:
+        if wide > ROUND * max(narrow, LEAST_WIDTH):
             across = f"by {_number(narrow, errors[1])}, its longer axis at {math.degrees(self.angle):.0f}°"
             found = f"{found} {across}"
         if self.shift_known and math.hypot(*self.shift) > SHIFTED:

@@ -154,10 +154,9 @@ def kernel_from_image(
     -----
     Blind: it relies on that edges and textures of photographs look alike at every scale. The likelihood
     of blocks under mixtures of edges and textures (`likelihood.Likelihood`), blurred by the kernel, is
-    maximised over the widths and the angle of a Gaussian, with a slight pull towards a usual width. Which
-    of the usual degradations is likelier than it, `hypotheses.likeliest` says. Valid for pictures with edges
-    that are sharp before the blur: what is soft by itself is taken for blurred. Noise is told by its std
-    alone: of noise that grows with brightness, give that of the middle.
+    maximised over the widths and the angle of a Gaussian, with a slight pull towards a usual width. Valid for
+    pictures with edges that are sharp before the blur: what is soft by itself is taken for blurred. Noise is
+    told by its std alone: of noise that grows with brightness, give that of the middle.
 
     100 x 100 pixels with edges are enough for most photographs, and more help little. It takes about one
     second of one core, whatever the image's size. The errors hold the blocks' scatter, and that from scene
@@ -172,7 +171,8 @@ def kernel_from_image(
     planes = np.asarray(coarse, dtype=np.float64)
     if planes.ndim < 2 or min(planes.shape[-2:]) < SIDE:
         raise ValueError(
-            f"an image of shape {planes.shape} is too small; expected {SIDE} x {SIDE} pixels and more."
+            f"an image of shape {planes.shape} is too small; expected planes (..., Y, X) of {SIDE} x {SIDE} "
+            "pixels at least, of colours the luma."
         )
     planes = planes.reshape(-1, *planes.shape[-2:])
     found = blocks_of(planes, blocks, seed)

@@ -18,6 +18,7 @@ from ..sample import drawn_fields
 from ..stack import Stack
 from .kernels import Kernel
 from .likelihood import Likelihood, blocks_of
+from .linear import ROUNDING
 
 Costs = npt.NDArray[np.float64]
 
@@ -59,8 +60,10 @@ def noise_less_detail(stack: Stack, estimated: NoiseModel, kernel: Kernel, scale
     told = np.asarray(estimated.for_channels(len(medians)).std(medians)).ravel()
     if not told.all():
         return estimated
-    likely = [likely_noise(fields[:, c], kernel, scale, most) for c, most in enumerate(told)]
-    if min(likely / told) >= DETAIL:
+    least = ROUNDING if stack.array.dtype.kind in "iu" else 0.0
+    found = [max(likely_noise(fields[:, c], kernel, scale, most), least) for c, most in enumerate(told)]
+    likely = [std if std < DETAIL * most else float(most) for std, most in zip(found, told, strict=True)]
+    if likely == told.tolist():
         return estimated
     verdict = (
         f"Most of what looks like noise (std {_listed(told)}) is detail that this grid cannot show, as far "

@@ -14,12 +14,12 @@ from scipy.ndimage import gaussian_filter
 
 from ..degradation import Degradation
 from ..degradation.kernels import Kernel
-from ..degradation.measuring import KernelEstimate, kernel_from_image, kernel_widths
+from ..degradation.measuring import KernelEstimate, kernel_widths
 from ..degradation.reduction import reduced
 from ..engine import Progress, Result
 from ..recipe import Plan
 from ..restorers import Upscale
-from ..restorers.upscale import limits_of
+from ..restorers.upscale import limits_of, measured_blur
 from ..sample import drawn_fields
 from ..stack import Array, Float, Stack
 from ..windows import whole
@@ -27,6 +27,7 @@ from ..windows import whole
 LOOKED_AT = 2**19  # pixels
 NARROWEST = 0.32  # coarse pixels: a blur below it cannot be told from none
 NARROWER, WIDER = 0.82, 1.25  # measured width over the expected one, beyond which they differ
+SURE = 2.0  # standard errors by which a blur has to differ
 COARSE = 8.0  # coarse pixels: std of the Gaussian that leaves the low frequencies
 OFFSET = 0.1  # noise std, or of the range a thousandth: a larger difference of low frequencies is named
 SHARE = 1e-3
@@ -44,11 +45,14 @@ class UpscalingCheck:
         The blur that the image shows; None where it is too small or too flat to tell.
     noise : float
         Noise std as a share of the image's range.
+    has_network : bool
+        Whether there was a training to be within.
     """
 
     objections: tuple[str, ...]
     measured: KernelEstimate | None
     noise: float
+    has_network: bool = True
 
     @property
     def inside(self) -> bool:
@@ -58,9 +62,19 @@ class UpscalingCheck:
     @property
     def verdict(self) -> str:
         """All of it in words."""
-        blur = self.measured.verdict if self.measured else "The image tells no blur: it is too small or flat."
-        head = "Inside the training's conditions." if self.inside else "Outside: " + " ".join(self.objections)
-        return f"{head} {blur}"
+        if self.measured is None:
+            return f"{self._head} The image tells no blur: it is too small or too flat."
+        return f"{self._head} {self.measured.verdict}"
+
+    @property
+    def _head(self) -> str:
+        if self.objections:
+            return "Outside: " + " ".join(self.objections)
+        if self.measured is None:
+            return "Nothing speaks against it, but not much could be tested."
+        if self.has_network:
+            return "Inside the training's conditions."
+        return "The blur is what it is taken for."
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,12 +148,12 @@ def upscaling_check(stack: Stack, plan: Plan) -> UpscalingCheck:
     kernel = _kernel_of(restorer)
     known = limits_of(card).objections(kernel, restorer.scale, share) if card else ()
     try:
-        measured = _measured(stack, plan, restorer.scale)
+        measured = measured_blur(drawn_fields(stack, 2, LOOKED_AT), plan.noise, restorer.scale)
     except ValueError:
-        return UpscalingCheck(known, None, share)
+        return UpscalingCheck(known, None, share, card is not None)
     assert restorer.degradation is not None
     other = _other_blur(measured, kernel, restorer.degradation, restorer.scale)
-    return UpscalingCheck((*known, other) if other else known, measured, share)
+    return UpscalingCheck((*known, other) if other else known, measured, share, card is not None)
 
 
 def consistency(stack: Stack, result: Result) -> Generator[Progress, None, Consistency]:
@@ -150,10 +164,22 @@ def consistency(stack: Stack, result: Result) -> Generator[Progress, None, Consi
     stack : Stack
         The coarse image.
     result : Result
-        Made from it, or from a region of it, by a last step of `Upscale`.
+        Made from it, or from a region of it, by a last step of `Upscale`. What steps before that took away is
+        part of the difference.
+
+    Raises
+    ------
+    ValueError
+        If a step before it changed the grid too.
     """
     plan = result.record.plans[-1]
     restorer = _upscale_of(plan)
+    if result.record.magnification != restorer.magnification:
+        raise ValueError(
+            f"the result's grid is {result.record.magnification} times as fine as the image's, its last step "
+            f"made it {restorer.scale} times finer: give the image that the last step was given."
+        )
+    noise = result.record.plans[0].noise
     kernel = _kernel_of(restorer)
     coarse = stack.with_array(stack.array[result.region or whole(stack)])
     difference = np.empty(coarse.shape[: coarse.color_axis] + (3,) * coarse.is_color, np.float32)
@@ -163,7 +189,7 @@ def consistency(stack: Stack, result: Result) -> Generator[Progress, None, Consi
         place = coarse.selection(2, plane, [slice(None)] * 2)
         field, fine = (one.to_field(np.asarray(one.array[place]), 2) for one in (coarse, result.stack))
         gap = reduced(fine, kernel, restorer.scale) - field
-        noises.append(_rms(plan.noise.std(field)))
+        noises.append(_rms(noise.std(field)))
         lows.append(_rms(gaussian_filter(np.nan_to_num(gap), (0, COARSE, COARSE))))
         difference[place] = coarse.from_field(gap, 2)
     return Consistency(
@@ -189,19 +215,12 @@ def _kernel_of(restorer: Upscale) -> Kernel:
     return restorer.degradation.kernel(restorer.scale)
 
 
-def _measured(stack: Stack, plan: Plan, scale: int) -> KernelEstimate:
-    """Return the blur of the channels' mean."""
-    fields = drawn_fields(stack, 2, LOOKED_AT)
-    medians = np.nanmedian(fields, axis=(0, 2, 3))[:, None, None]
-    stds = np.asarray(plan.noise.for_channels(len(medians)).std(medians))
-    sigma = float(np.sqrt(np.mean(stds**2) / len(stds)))
-    return kernel_from_image(fields.mean(axis=1), scale, sigma)
-
-
 def _other_blur(measured: KernelEstimate, kernel: Kernel, degradation: Degradation, scale: int) -> str:
     """Say if the image is surely more or less blurred than it would be, else ""."""
     name = degradation.title.lower()
     expected, found = (_mean_width(widths, scale) for widths in (kernel_widths(kernel), measured.widths))
+    if abs(found - expected) <= SURE * math.hypot(*measured.width_errors) / 2:
+        return ""
     if found > WIDER * expected:
         return (
             f"The image looks blurred by {found:.2g} fine pixels, more than the {expected:.2g} of {name}: "

@@ -52,7 +52,7 @@ class Content:
         self, restorer: Restorer, noise: NoiseModel | None, device: str = "auto", threads: int | None = None
     ) -> Plan:
         """Return the plan for a restorer; `noise` None is the estimate."""
-        estimated = self.noise() if noise is None else None
+        estimated = self.noise() if noise is None and restorer.needs_noise else None
         key = (method_key(restorer), method_key(noise), device, threads)
         with self._lock:
             if key not in self._plans:

@@ -61,6 +61,11 @@ class Restorer(Method):
         return Fraction(1)
 
     @property
+    def needs_noise(self) -> bool:
+        """Whether it is told the noise, which is then estimated where none is given."""
+        return True
+
+    @property
     def is_fused(self) -> bool:
         """Whether `build` returns fused CPU kernels, which need no torch."""
         return False

@@ -73,6 +73,11 @@ class Degrade(Restorer):
         return Fraction(1, self.scale)
 
     @property
+    def needs_noise(self) -> bool:
+        """False: the image's own noise is reduced as the image is."""
+        return False
+
+    @property
     def is_fused(self) -> bool:
         """True: it runs on the CPU, without torch."""
         return True
@@ -109,6 +114,10 @@ class Degrade(Restorer):
             return self.noisy(reduced(values, kernel, self.scale)).astype(np.float32)
 
         return made
+
+    def build_counts_uneven(self, noise: NoiseModel, device: str, level: Float | None) -> Apply:
+        """Return that function, whatever the image's own noise."""
+        return self.build_counts(noise)
 
     def noisy(self, coarse: Array) -> Array:
         """Return coarse values with the plane's noise."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import annotated_types as at
@@ -37,13 +38,14 @@ from .cnn import GREY_LEVELS, LEAST_SPAN, MARGIN, Range, channel_ranges, percent
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..degradation.estimate import KernelEstimate
     from ..nn.upscaler_models import UpscalerCard
     from ..noise import Autocorrelation, NoiseModel
     from ..sample import Sample
 
 INTERPOLANTS = {"bicubic": (cubic, 2), "lanczos": (lanczos, 3)}  # weight, and reach in coarse pixels
 LINEAR = ("linear", *INTERPOLANTS)
-LIGHT_PIXELS, HEAVY_PIXELS = 2**18, 2**16  # of a tile
+LIGHT_PIXELS, HEAVY_PIXELS = 2**18, 2**17  # of a tile
 MEASURED = 2**19  # pixels, from which the degradation is measured
 SMOOTHED = 5  # side of the means from which the noise's std follows where it depends on brightness
 
@@ -120,6 +122,11 @@ class Upscale(Restorer):
         return Fraction(self.scale)
 
     @property
+    def needs_noise(self) -> bool:
+        """Whether it is told the noise; interpolation is not."""
+        return self.model not in INTERPOLANTS
+
+    @property
     def tile_pixels(self) -> int:
         """Fewer where each pixel costs a network much memory."""
         card = self.card
@@ -130,17 +137,21 @@ class Upscale(Restorer):
         """The card of the network, None where there is none."""
         if self.model in LINEAR:
             return None
+        if self.model not in OWN and not Path(self.model).suffix:
+            raise ValueError(
+                f"model={self.model!r}: expected one of {', '.join((*OWN, *LINEAR))}, or the path of a "
+                "weight file."
+            )
         return upscaler_card(self.weights or self.model, self.checksum or "")
 
     def noise_seen(self, stack: Stack, estimated: NoiseModel) -> NoiseModel:
         """Return the noise less the detail that the coarse grid cannot show and that looks like noise."""
-        if self.model in INTERPOLANTS:
-            return estimated
         kernel = (self.degradation or Bicubic()).kernel(self.scale)
         return noise_less_detail(stack, estimated, kernel, self.scale)
 
     def resolve(self, sample: Sample) -> Self:
         """Return the restorer with its weight file, the degradation, and the image's range and noise."""
+        assert sample.noise is not None
         card = self.card
         if card is not None:
             self._check_scale(card)
@@ -150,15 +161,20 @@ class Upscale(Restorer):
         return self.replace(
             **weights,
             ranges=self.ranges or ranges,
-            levels=self.levels or _typical_levels(sample),
+            levels=self.levels or _typical_levels(sample.values, sample.noise),
             degradation=self.degradation or _measured(sample, self.scale),
         )
 
     def for_device(self, device: str) -> Self:
-        """Return the restorer with the number format that is fastest there, unless one was asked for."""
+        """Return the restorer with the number format that is fastest there, unless one was asked for.
+
+        A network that gives the image itself, not a correction, rounds it in every layer: that one stays in
+        float32.
+        """
         card = self.card
+        own = card is not None and card.told
         return self.replace(
-            precision=self.precision or fastest_precision(device, card is not None and card.told)
+            precision=self.precision or (fastest_precision(device, residual=True) if own else "float32")
         )
 
     def geometry(self) -> Geometry:
@@ -254,7 +270,8 @@ class Upscale(Restorer):
         packed = packed_upscaling(images, self._filters(images, self._grey_levels(images.shape[1])))
         if card is not None:
             network: Any = self._network(card, device)
-            told = sigma.clamp(ROUNDING / GREY_LEVELS, card.sigma_max or math.inf)
+            most = math.inf if card.sigma_max is None else max(card.sigma_max, ROUNDING / GREY_LEVELS)
+            told = sigma.clamp(ROUNDING / GREY_LEVELS, most)
             code = images.new_tensor(blur_code(self._kernel, self.scale))
             packed = corrected(network, images, packed, told, code)
         return unpacked(packed)
@@ -263,7 +280,7 @@ class Upscale(Restorer):
         """Return fine images by a network that knows neither blur nor noise, three colours together."""
         network: Any = self._network(card, device)
         dtype = next(network.parameters()).dtype
-        if images.shape[1] == card.colors:
+        if images.shape[1] == card.colors and len(self._lows) == 1:
             fine: Tensor = network(images.to(dtype))
             return fine.float()
         planes = images.flatten(0, 1)[:, None].expand(-1, card.colors, -1, -1)
@@ -310,17 +327,27 @@ def limits_of(card: UpscalerCard) -> Limits:
     )
 
 
-def _measured(sample: Sample, scale: int) -> Degradation:
-    """Return the degradation as the mean of the channels shows it."""
+def measured_blur(fields: Float, noise: NoiseModel, scale: int) -> KernelEstimate:
+    """Return the blur that the mean of the channels of coarse fields (B, C, Y, X) shows.
+
+    Raises
+    ------
+    ValueError
+        If they are too small or too flat.
+    """
     from ..degradation.measuring import kernel_from_image
 
-    levels = np.array(_typical_levels(sample))
-    sigma = float(np.sqrt(np.mean(levels**2) / len(levels)))
-    return kernel_from_image(sample.part(MEASURED).values.mean(axis=1), scale, sigma).degradation
+    levels = np.array(_typical_levels(fields, noise))
+    return kernel_from_image(fields.mean(axis=1), scale, float(np.sqrt(np.mean(levels**2) / len(levels))))
 
 
-def _typical_levels(sample: Sample) -> tuple[float, ...]:
-    """Return the std of each channel's noise at its median."""
+def _measured(sample: Sample, scale: int) -> Degradation:
+    """Return the degradation as the image shows it."""
     assert sample.noise is not None
-    medians = np.median(sample.values, axis=(0, 2, 3))[:, None, None]
-    return tuple(np.asarray(sample.noise.std(medians)).ravel().tolist())
+    return measured_blur(sample.part(MEASURED).values, sample.noise, scale).degradation
+
+
+def _typical_levels(fields: Float, noise: NoiseModel) -> tuple[float, ...]:
+    """Return the std of each channel's noise at its median."""
+    medians = np.nanmedian(fields, axis=(0, 2, 3))[:, None, None]
+    return tuple(np.asarray(noise.std(medians)).ravel().tolist())
