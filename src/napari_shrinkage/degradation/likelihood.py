@@ -102,6 +102,8 @@ def blocks_of(planes: Values, most: int, seed: int = 0, flattest: float = FLATTE
 
     Blocks of a single value tell nothing and are left out in any case.
     """
+    if min(planes.shape[1:]) < SIDE:
+        return np.empty((0, SIDE**2 - 1))
     views = sliding_window_view(planes, (SIDE, SIDE), (1, 2))
     step = max(1, min(SIDE, math.isqrt(views[..., 0, 0].size // (CROWDED * most))))
     found = views[:, ::step, ::step].reshape(-1, SIDE**2)

@@ -24,6 +24,7 @@ Costs = npt.NDArray[np.float64]
 
 LOOKED_AT = 2**18  # pixels
 DETAIL = 0.6  # of the estimated std: if less is likely, the rest of it is taken for detail
+NEXT_TO_NONE = 0.01  # of the estimated std
 BLOCKS = 600
 WEAKEST = 1 / 1000  # of the highest std that is tried
 TRIED = 9  # stds, before the likeliest is refined
@@ -66,10 +67,16 @@ def noise_less_detail(stack: Stack, estimated: NoiseModel, kernel: Kernel, scale
     if likely == told.tolist():
         return estimated
     verdict = (
-        f"Most of what looks like noise (std {_listed(told)}) is detail that this grid cannot show, as far "
-        f"as blur and edges tell; noise of std {_listed(likely)} is left. Give the noise if you know better."
+        f"Give the noise if you know it. Most of what looks like noise (std {_listed(told)}) is detail that "
+        f"this grid cannot show, as far as blur and edges tell: {_left(likely, told)}."
     )
     return Gaussian(tuple(likely) if len(likely) > 1 else likely[0], verdict=verdict)
+
+
+def _left(likely: list[float], told: Costs) -> str:
+    if max(std / most for std, most in zip(likely, told, strict=True)) < NEXT_TO_NONE:
+        return "next to no noise is left"
+    return f"noise of std {_listed(likely)} is left"
 
 
 def _listed(stds: Iterable[float]) -> str:

@@ -31,6 +31,7 @@ SURE = 2.0  # standard errors by which a blur has to differ
 COARSE = 8.0  # coarse pixels: std of the Gaussian that leaves the low frequencies
 OFFSET = 0.1  # noise std, or of the range a thousandth: a larger difference of low frequencies is named
 SHARE = 1e-3
+ROUNDED = 1e-6  # of the largest value: what float32 arithmetic leaves behind
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Consistency:
         Mean of the difference.
     low : float
         Root mean square of its low frequencies, periods beyond some 25 pixels.
-    span : float
-        Range of the input.
+    span, highest : float
+        Range of the input, and its largest absolute value.
     """
 
     difference: Float
@@ -103,11 +104,12 @@ class Consistency:
     offset: float
     low: float
     span: float
+    highest: float
 
     @property
     def shifts_brightness(self) -> bool:
         """Whether low frequencies differ by more than their noise lets them."""
-        return self.low > max(OFFSET * self.noise, SHARE * self.span)
+        return self.low > max(OFFSET * self.noise, SHARE * self.span, ROUNDED * self.highest)
 
     @property
     def verdict(self) -> str:
@@ -183,12 +185,13 @@ def consistency(stack: Stack, result: Result) -> Generator[Progress, None, Consi
     kernel = _kernel_of(restorer)
     coarse = stack.with_array(stack.array[result.region or whole(stack)])
     difference = np.empty(coarse.shape[: coarse.color_axis] + (3,) * coarse.is_color, np.float32)
-    planes, noises, lows = list(coarse.planes(2)), list[float](), list[float]()
+    planes, noises, lows, highest = list(coarse.planes(2)), list[float](), list[float](), [0.0]
     for done, plane in enumerate(planes):
         yield Progress(done, len(planes), "reducing")
         place = coarse.selection(2, plane, [slice(None)] * 2)
         field, fine = (one.to_field(np.asarray(one.array[place]), 2) for one in (coarse, result.stack))
         gap = reduced(fine, kernel, restorer.scale) - field
+        highest.append(float(np.nan_to_num(np.abs(field)).max()))
         noises.append(_rms(noise.std(field)))
         lows.append(_rms(gaussian_filter(np.nan_to_num(gap), (0, COARSE, COARSE))))
         difference[place] = coarse.from_field(gap, 2)
@@ -198,6 +201,7 @@ def consistency(stack: Stack, result: Result) -> Generator[Progress, None, Consi
         noise=_rms(np.array(noises)),
         offset=float(np.nanmean(difference)),
         low=_rms(np.array(lows)),
+        highest=max(highest),
         span=max(high - low for low, high in restorer.ranges or ((0.0, 0.0),)),
     )
 
