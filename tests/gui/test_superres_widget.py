@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import html
 import itertools
+import weakref
 from dataclasses import replace
 
 import dask.array as da
@@ -17,7 +19,7 @@ import napari_shrinkage as ns
 from napari_shrinkage.comparing.luma import luma
 from napari_shrinkage.degradation import AnyKernel, Bicubic, Binning, Decimation, GaussianBlur
 from napari_shrinkage.degradation.measuring import KernelEstimate
-from napari_shrinkage.gui import superres_check, superres_editor
+from napari_shrinkage.gui import commands, superres_check, superres_editor
 from napari_shrinkage.gui.history import remembered
 from napari_shrinkage.gui.layers import record_of_layer
 from napari_shrinkage.gui.noise_words import in_short
@@ -176,9 +178,14 @@ def test_channels_lazy_and_multiscale_images_are_done(opened, gray, qtbot, wait_
     result = press_run(qtbot, widget, wait_for)
     assert hasattr(result.data, "dask")
     assert result.data.shape == (2, 128, 176)
+    assert widget.messages.text().startswith("Done; lazy: worked out when it is shown.")
     levels = widget.viewer.add_image([gray, gray[::2, ::2]], name="levels", multiscale=True)
     widget.source.choose(levels)
     result = press_run(qtbot, widget, wait_for)
+    assert result.multiscale
+    assert [level.shape for level in result.data] == [(128, 176), (64, 88)]
+    fine = ns.upscale(gray, 2, "linear", noise=0)
+    np.testing.assert_allclose(np.asarray(result.data[0]), fine, atol=1e-3)
     np.testing.assert_allclose(corners(result), corners(levels), rtol=0, atol=1e-9)
 
 
@@ -205,10 +212,39 @@ def test_another_scale_goes_into_the_same_layer_and_a_kept_result_stays(opened, 
     assert widget.editor.value.scale == 4
     again = press_run(qtbot, widget, wait_for)
     assert again is first
+    assert again.name == "picture x4"
     np.testing.assert_allclose(corners(again), corners(layer), atol=1e-9)
+    again.name = "mine"
+    press_run(qtbot, widget, wait_for)
+    assert [one.name for one in viewer.layers] == ["picture", "mine"]
     click(qtbot, widget.keep_button)
     press_run(qtbot, widget, wait_for)
-    assert len(viewer.layers) == 3
+    assert [one.name for one in viewer.layers] == ["picture", "picture x4", "mine"]
+
+
+def test_the_wipe_shows_before_and_after_in_place_when_the_scale_changes(opened, gray, qtbot, wait_for):
+    _, layer, widget = opened(gray, **PLACED)
+    result = press_run(qtbot, widget, wait_for)
+    widget.wipe_button.setChecked(True)
+    for scale in (4, 3):
+        widget.editor.setValue(LINEAR.replace(scale=scale))
+        press_run(qtbot, widget, wait_for)
+        part = widget.wipe.part
+        assert (part.visible, result.visible, layer.visible) == (True, False, True)
+        assert part.name == f"after: picture x{scale}"
+        np.testing.assert_allclose(corners(part)[-1], corners(layer)[-1], rtol=0, atol=1e-9)
+        assert part.data.shape[1] == pytest.approx(scale * gray.shape[1] / 2, abs=scale)
+
+
+def test_the_wipe_over_a_preview_stays_in_place_when_the_scale_changes(opened, gray, qtbot, wait_for):
+    _, layer, widget = opened(gray, **PLACED)
+    click(qtbot, widget.preview_button)
+    wait_for(lambda: widget.live.last is not None and not widget.live.busy)
+    widget.wipe_button.setChecked(True)
+    widget.editor.setValue(LINEAR.replace(scale=4))
+    wait_for(lambda: widget.live.last.request.restorer.scale == 4 and not widget.live.busy)
+    assert not widget.live.picture.layer.visible
+    np.testing.assert_allclose(corners(widget.wipe.part)[-1], corners(layer)[-1], rtol=0, atol=1e-9)
 
 
 def test_a_run_is_cancelled(opened, gray, qtbot, wait_for):
@@ -329,6 +365,39 @@ def test_the_measured_kernel_is_shown_with_its_worth_and_used(opened, qtbot, wai
     assert record_of_layer(result).plans[0].restorer.degradation == value.degradation
     layer.data = coarse[:100].copy()
     assert widget.editor.value.degradation is None
+    assert "Not measured yet" in widget.editor.kernel.text.text()
+
+
+def test_what_a_preview_measured_is_told(opened, gray, qtbot, wait_for):
+    _, _, widget = opened(gray, LINEAR.replace(degradation=Binning()))
+    click(qtbot, widget.preview_button)
+    wait_for(lambda: widget.live.last is not None and not widget.live.busy)
+    assert widget.editor.kernel.text.text().startswith("As wide as")
+    widget.editor.setValue(LINEAR.replace(degradation=None))
+    assert "Not measured yet" in widget.editor.kernel.text.text()
+    wait_for(lambda: widget.editor.kernel.text.text().startswith("Measured: "))
+
+
+def test_a_degradation_of_the_list_stays_for_another_image_though_it_was_measured(opened, gray):
+    _, layer, widget = opened(gray)
+    found = KernelEstimate(Bicubic().kernel(2), 2, (0.1, 0.1), 10_000, shift_known=False)
+    widget.editor.take_estimate(found)
+    layer.data = gray[:40].copy()
+    assert widget.editor.value.degradation == Bicubic()
+    assert widget.editor.estimate is None
+
+
+def test_settings_of_a_result_are_kept_until_noise_or_image_change(opened, gray):
+    _, layer, widget = opened(gray)
+    told = LINEAR.replace(levels=(5.0,), ranges=((0.0, 255.0),))
+    recipe = Recipe.of(told, Gaussian(5.0))
+    widget.set_recipe(recipe)
+    assert widget.recipe.steps == recipe.steps
+    widget.noise.setValue(Gaussian(2.0))
+    assert widget.editor.value == told.replace(levels=None)
+    widget.set_recipe(recipe)
+    layer.data = gray[:40].copy()
+    assert widget.editor.value == LINEAR
 
 
 def test_a_pair_gives_the_kernel_that_made_it(opened, picture, qtbot, wait_for):
@@ -360,6 +429,8 @@ def test_the_test_layer_becomes_the_image_and_its_source_the_reference(opened, p
     np.testing.assert_allclose(bottom, layer.data_to_world((199.5, 299.5)), atol=1e-9)
     assert widget.source.layer is made
     assert widget.reference.layer is layer
+    assert "Reduced by 2 (decimation), noise of std 3 added." in widget.messages.text()
+    assert widget.editor.value.degradation == Decimation()
     widget.noise.setValue(Gaussian(3.0))
     result = press_run(qtbot, widget, wait_for)
     wait_for(lambda: widget.reference.table.isVisible())
@@ -377,6 +448,22 @@ def test_the_test_layer_becomes_the_image_and_its_source_the_reference(opened, p
     assert widget.source.layer is made
 
 
+def test_a_test_layer_by_the_measured_blur_is_reduced_by_it_and_says_so(opened, gray, qtbot, wait_for):
+    _, layer, widget = opened(gray)
+    blur = AnyKernel.of(GaussianBlur(sigma=1.5).kernel(2))
+    for estimate in (None, KernelEstimate(blur.kernel(2), 2, (0.1, 0.1), 10_000)):
+        widget.source.choose(layer)
+        widget.editor.setValue(LINEAR.replace(degradation=None))
+        if estimate is not None:
+            widget.editor.show_estimate(estimate)
+        click(qtbot, widget.test_button)
+        wait_for(lambda: not widget.side_job.running)
+        expected = Bicubic() if estimate is None else blur
+        assert f"({expected.title.lower()})" in widget.messages.text()
+        assert widget.editor.value.degradation == expected
+        np.testing.assert_allclose(widget.source.layer.data, ns.degrade(gray, 2, expected), atol=1e-3)
+
+
 def test_a_reference_of_another_size_is_told_of(opened, gray, qtbot, wait_for):
     viewer, layer, widget = opened(gray)
     double = viewer.add_image(np.kron(gray, np.ones((2, 2))), name="double")
@@ -385,7 +472,7 @@ def test_a_reference_of_another_size_is_told_of(opened, gray, qtbot, wait_for):
     assert combo_titles(widget.reference.combo) == ["None", "double"]
     widget.reference.combo.choose(double)
     widget.editor.setValue(LINEAR.replace(scale=3))
-    assert "needs 192 x 264 pixels" in widget.messages.text()
+    assert "has 128 x 176 pixels; at x3 it needs 192 x 264 pixels" in widget.messages.text()
     assert widget.reference.layer is None
     assert not widget.reference.pair_button.isEnabled()
 
@@ -410,6 +497,31 @@ def test_bicubic_lies_below_the_result_and_follows_the_scale(opened, gray, qtbot
     wait_for(lambda: "picture bicubic x4" in viewer.layers)
     viewer.layers.remove("picture bicubic x4")
     assert not widget.bicubic.isChecked()
+
+
+def test_images_that_were_taken_away_are_let_go(opened, gray, qtbot, wait_for):
+    viewer, layer, widget = opened(gray)
+    other = viewer.add_image(gray[:40], name="other")
+    widget.source.choose(layer)
+    click(qtbot, widget.bicubic)
+    wait_for(lambda: widget.bicubic.layer is not None)
+    click(qtbot, widget.check.button)
+    wait_for(lambda: widget.check.known)
+    press_run(qtbot, widget, wait_for)
+    click(qtbot, widget.test_button)
+    wait_for(lambda: not widget.side_job.running)
+    assert widget._finish is None
+    widget.source.choose(layer)
+    content = weakref.ref(widget.source.content)
+    result = weakref.ref(widget.results.result_of(layer))
+    viewer.layers.remove(layer)
+    widget.source.choose(other)
+    wait_for(lambda: not widget.bicubic.job.running)
+    gc.collect()
+    assert result() is None
+    assert content() is None
+    viewer.layers.remove("other bicubic x2")
+    assert not widget.bicubic._layers._live
 
 
 def test_of_layers_that_add_up_one_is_shown_at_a_time(opened, gray, qtbot, wait_for):
@@ -497,6 +609,59 @@ def test_with_the_preview_on_the_verdict_comes_by_itself_where_it_is_quick(
     assert not widget.check.job.running
 
 
+def test_a_check_that_was_cancelled_does_not_begin_again_by_itself(
+    opened, gray, monkeypatch, qtbot, wait_for
+):
+    monkeypatch.setattr(superres_check, "QUICK", 60.0)
+    _, _, widget = opened(gray, LINEAR)
+    widget.preview_button.setChecked(True)
+    wait_for(lambda: widget.check.job.running)
+    widget.cancel()
+    wait_for(lambda: not widget.check.job.running)
+    if not widget.check.known:  # else it was quicker than the cancelling
+        qtbot.wait(3 * superres_check.SOON_MS)
+        assert not widget.check.known
+        assert not widget.check.job.running
+    widget.editor.setValue(LINEAR.replace(scale=3))
+    wait_for(lambda: widget.check.known)
+
+
+def test_a_verdict_outlives_settings_that_do_not_enter_it(opened, gray, qtbot, wait_for):
+    _, _, widget = opened(gray, LINEAR)
+    click(qtbot, widget.check.button)
+    wait_for(lambda: widget.check.known)
+    said = widget.check.text.text()
+    widget.editor.setValue(LINEAR.replace(back_projections=5, border="reflect", precision="float32"))
+    assert widget.check.known
+    assert widget.check.text.text() == said
+    widget.editor.setValue(LINEAR.replace(scale=3))
+    assert not widget.check.known
+
+
+def test_the_verdict_says_what_was_not_tested_and_asks_of_no_training_where_there_was_none(
+    opened, qtbot, wait_for
+):
+    _, _, widget = opened(np.full((40, 40), 7, np.float32), LINEAR, contrast_limits=(0, 9))
+    assert widget.check.text.text() == superres_check.ASKED_LINEAR
+    widget.editor.setValue(Upscale())
+    assert widget.check.text.text() == superres_check.ASKED
+    click(qtbot, widget.check.button)
+    wait_for(lambda: widget.check.known)
+    assert "✓" not in widget.check.text.text()
+    assert "too small or too flat" in widget.check.text.text()
+
+
+def test_the_method_noise_of_a_finer_result_is_told_where_to_find(opened, gray, monkeypatch, qtbot, wait_for):
+    viewer, _, widget = opened(gray)
+    result = press_run(qtbot, widget, wait_for)
+    said = []
+    monkeypatch.setattr(commands, "show_error", said.append)
+    viewer.layers.selection = {result}
+    commands.show_method_noise(viewer)
+    assert len(viewer.layers) == 2
+    assert "Reduce and compare" in said[0]
+
+
 def test_the_result_reduced_again_is_set_against_the_image(opened, gray, qtbot, wait_for):
     viewer, layer, widget = opened(gray, LINEAR.replace(degradation=Binning()), Gaussian(2.0), **PLACED)
     result = press_run(qtbot, widget, wait_for)
@@ -511,13 +676,14 @@ def test_the_result_reduced_again_is_set_against_the_image(opened, gray, qtbot, 
     assert "picture reduced again" not in viewer.layers
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (2, 40)])
-def test_tiny_images_give_a_result_or_a_message(opened, qtbot, wait_for, shape):
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (5, 5), (2, 40)])
+def test_tiny_images_give_a_result(opened, qtbot, wait_for, shape):
     image = np.random.default_rng(0).uniform(0, 9, shape).astype(np.float32)
-    _, _, widget = opened(image, Upscale())
+    _, _, widget = opened(image, Upscale(), None)
     result = press_run(qtbot, widget, wait_for)
-    assert result is None or result.data.shape == tuple(2 * n for n in shape)
-    assert widget.messages.text()
+    assert widget.messages.text().startswith("Done")
+    assert result.data.shape == tuple(2 * n for n in shape)
+    assert np.isfinite(result.data).all()
     for button in (widget.editor.kernel.measure_button, widget.test_button):
         widget.messages.say("")
         click(qtbot, button)

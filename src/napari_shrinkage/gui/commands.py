@@ -44,6 +44,12 @@ def show_method_noise(viewer: napari.viewer.Viewer) -> None:
             show_info(f"There is no result of {layer.name!r} to compare with; denoise it first.")
             continue
         source, result = pair
+        if result.record.magnification != 1:
+            show_error(
+                f"{layer.name!r}: image and result are on different grids, so there is no method noise. Use "
+                "“Reduce and compare” in the Super-resolution widget."
+            )
+            continue
         made = Layer.create(*method_noise_layer(source, result, f"{source.name} method noise"))
         viewer.layers.insert(viewer.layers.index(layer) + 1, made)
 

@@ -14,7 +14,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from .guides import WipeGuide
-from .overlays import Follower, TemporaryLayer, appearance, placement, shines
+from .overlays import Follower, TemporaryLayer, appearance, moved_attributes, placement, shines
 from .regions import displayed_axes, layer_shape
 
 
@@ -71,7 +71,7 @@ class Wipe(QObject):
             self.stop()
             self._after = after
             after.events.data.connect(self._data_changed)
-            after.visible = False
+        after.visible = False  # a run shows its layer
         if again:
             self._stay(axes)
         if not again or not self._inside(axes):
@@ -177,9 +177,11 @@ class Wipe(QObject):
         in_memory = isinstance(layer.data, np.ndarray) and isinstance(cut, np.ndarray)
         if in_memory and layer.data.shape == cut.shape and np.may_share_memory(layer.data, cut):
             layer.refresh(thumbnail=False, highlight=False, extent=False)
-            return
-        layer.data = cut
-        layer.translate = place["translate"]
+        else:
+            layer.data = cut
+        layer.name = f"after: {after.name}"
+        for key in moved_attributes(layer, place):  # a finer grid comes with the same line
+            setattr(layer, key, place[key])
 
     def _removed(self) -> None:
         self.stop()

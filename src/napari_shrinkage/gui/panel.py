@@ -265,10 +265,9 @@ class Panel(QWidget):
             notes += [message for message in result.record.messages if message not in (*notes, *shown)]
             if target.layer is self.source.layer:
                 self._show_plan(result.record.plans[-1], self.noise.value)
-        seconds = sum(result.record.seconds for _, result in made)
         self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
         self.show_one()
-        self.messages.say(" ".join([f"Done in {seconds:.2g} s.", *notes]))
+        self.messages.say(" ".join([_done([result for _, result in made]), *notes]))
 
     def _run_work(self, targets: list[Target], recipe: Recipe, dtype: str) -> Callable[[], Work]:
         """Return what a run does in its worker."""
@@ -300,6 +299,13 @@ class Panel(QWidget):
             self.job.cancel()
         self.results.let_go()
         self.keep_button.setEnabled(self.results.layer_of(self.source.layer) is not None)
+
+
+def _done(results: list[Result]) -> str:
+    """Say how long results took, or that some are still to be worked out."""
+    if any(result.stack.is_lazy for result in results):
+        return "Done; lazy: worked out when it is shown."
+    return f"Done in {sum(result.record.seconds for result in results):.2g} s."
 
 
 def _scrolled(widget: QWidget) -> QScrollArea:

@@ -17,12 +17,16 @@ PLACED = ("scale", "translate", "rotate", "shear", "affine")
 
 @dataclass(frozen=True)
 class Entry:
-    """A source layer, the live layer of its result, the result, and the pixels that it was made from."""
+    """A source layer, its result's live layer, the result, the pixels it was made from, that layer's name.
+
+    The name is the last one that we gave it.
+    """
 
     source: Any
     layer: Any
     result: Result
     stack: Stack
+    name: str
 
 
 class Results:
@@ -40,14 +44,17 @@ class Results:
 
     def put(self, source: Any, made: LayerData, result: Result, stack: Stack) -> Any:
         """Show a result of a stack: in the last one's layer if that still stands, else in a new one."""
-        layer = self.layer_of(source)
-        if layer is None or not _fits(layer, made):
-            if layer is not None:
-                self._viewer.layers.remove(layer)
-            layer = self._added(source, made)
-        else:
+        old = self._entry(source)
+        if old is not None and _fits(old.layer, made):
+            layer = old.layer
+            name = _renamed(old, made)
             _refresh(layer, made)
-        self._live[id(source)] = Entry(source, layer, result, stack)
+        else:
+            if old is not None:
+                self._viewer.layers.remove(old.layer)
+            layer = self._added(source, made)
+            name = layer.name
+        self._live[id(source)] = Entry(source, layer, result, stack, name)
         return layer
 
     def layer_of(self, source: Any) -> Any:
@@ -104,6 +111,14 @@ def _fits(layer: Any, made: LayerData) -> bool:
     return bool(
         layer.ndim == ndim and layer.rgb == attributes["rgb"] and layer.multiscale == attributes["multiscale"]
     )
+
+
+def _renamed(entry: Entry, made: LayerData) -> str:
+    """Give a layer the name of new data, unless the user gave it another; return the last one of ours."""
+    if entry.layer.name != entry.name:
+        return entry.name
+    entry.layer.name = made[1]["name"]
+    return str(entry.layer.name)
 
 
 def _refresh(layer: Any, made: LayerData) -> None:

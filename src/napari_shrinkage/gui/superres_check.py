@@ -8,6 +8,7 @@ and at the begin of a run.
 from __future__ import annotations
 
 import time
+import weakref
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 from .content import Content, method_key
 from .jobs import Job, Work
 from .messages import WARNING
+from .superres_models import needs_reading
 from .superres_work import Checked, checking
 
 if TYPE_CHECKING:
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
 
 SOON_MS = 250  # that a wish stands before it is checked by itself
 QUICK = 1.0  # second
-INSIDE = "✓ Blur and noise are as the model takes them to be."
 ASKED = "Is the image within what the model was trained for?"
+ASKED_LINEAR = "Does the image look as this degradation leaves it?"
+ENTER = ("model", "weights", "scale", "degradation", "ranges", "levels")  # of a restorer, into a verdict
 Wish = tuple[Content, Any, Any]
+Key = tuple[weakref.ref[Content], str]  # of a wish; it does not keep an image that was taken away
 
 
 class CheckRow(QWidget):
@@ -42,9 +46,11 @@ class CheckRow(QWidget):
         super().__init__(parent)
         self._panel = panel
         self.verdict: UpscalingCheck | None = None
-        self._asked: Wish | None = None
-        self._known: str | None = None  # key of the wish that the verdict, or the trouble, is about
-        self._seconds: dict[int, float] = {}  # that a check took, by content
+        self._asked: Key | None = None  # of the job
+        self._asked_by_run: Key | None = None
+        self._known: Key | None = None  # of what the verdict, or the trouble, is about
+        self._declined: Key | None = None  # of what the user wants no verdict
+        self._seconds = weakref.WeakKeyDictionary[Content, float]()  # that a check took
         self._began = 0.0
         self.button = QPushButton("Check")
         self.button.setToolTip(
@@ -63,8 +69,8 @@ class CheckRow(QWidget):
         row.addWidget(self.button, 0, Qt.AlignmentFlag.AlignTop)
         self.button.clicked.connect(self.check)
         self._soon.timeout.connect(self._by_itself)
-        self.job.succeeded.connect(lambda verdict: self._take(verdict, ""))
-        self.job.failed.connect(lambda message: self._take(None, message))
+        self.job.succeeded.connect(lambda verdict: self._checked(verdict, ""))
+        self.job.failed.connect(lambda message: self._checked(None, message))
         self.job.running_changed.connect(self._running_changed)
         self._say("")
 
@@ -79,28 +85,34 @@ class CheckRow(QWidget):
         if wish is None:
             self._panel.messages.warn("Open an image, or choose one above, and check again.")
         elif self.job.running:
-            self.job.cancel()
+            self.job.cancel()  # of an older wish: it is asked by itself, and the new one is next
         else:
-            self._ask(wish)
+            self._asked, self._began, self._declined = _key(wish), time.perf_counter(), None
             self.job.start(lambda: checking(*wish))
+
+    def cancel(self) -> None:
+        """Stop a check, and begin none of the same wish by itself."""
+        if self.job.running:
+            self._declined = self._asked
+            self.job.cancel()
 
     def work(self) -> Work:
         """Return the check as a part of a run; its verdict comes to `take_progress`."""
         wish = self._wish()
         assert wish is not None
-        self._ask(wish)
+        self._asked_by_run = _key(wish)
         return checking(*wish)
 
     def take_progress(self, progress: Any) -> None:
         """Take the verdict of a run's own check."""
         if isinstance(progress, Checked):
-            self._take(progress.check, progress.trouble)
+            self._take(self._asked_by_run, progress.check, progress.trouble)
 
     def wish_changed(self) -> None:
         """Take an old verdict away, and make a new one if that is quick."""
         if self.known:
             return
-        if not (self.job.running and _key(self._asked) == _key(self._wish())):
+        if not (self.job.running and self._asked == _key(self._wish())):
             self._known = self.verdict = None
             self._say("")
             self._soon.start()
@@ -112,44 +124,60 @@ class CheckRow(QWidget):
 
     def _by_itself(self) -> None:
         wish = self._wish()
-        quick = wish is not None and self._seconds.get(id(wish[0]), 0.0) < QUICK
-        if quick and self._panel.live.on and not self.known and not self._panel.job.running:
+        if wish is None or self.known or _key(wish) == self._declined:
+            return
+        quick = self._seconds.get(wish[0], 0.0) < QUICK
+        if quick and self._panel.live.on and not self._panel.job.running:
             self.check()
 
     def _wish(self) -> Wish | None:
         content = self._panel.source.content
         return None if content is None else (content, self._panel.editor.value, self._panel.noise.value)
 
-    def _ask(self, wish: Wish) -> None:
-        self._asked, self._began = wish, time.perf_counter()
+    def _checked(self, verdict: UpscalingCheck | None, trouble: str) -> None:
+        content = None if self._asked is None else self._asked[0]()
+        if content is not None:
+            self._seconds[content] = time.perf_counter() - self._began
+        self._take(self._asked, verdict, trouble)
 
-    def _take(self, verdict: UpscalingCheck | None, trouble: str) -> None:
-        asked = self._asked
-        if asked is None:
+    def _take(self, asked: Key | None, verdict: UpscalingCheck | None, trouble: str) -> None:
+        if asked is None or asked != _key(self._wish()):
             return
-        self._seconds = {id(asked[0]): time.perf_counter() - self._began}
-        if _key(asked) != _key(self._wish()):
-            return
-        self._known, self.verdict = _key(asked), verdict
+        self._known, self.verdict = asked, verdict
         if verdict is None:
             self._say(f"{WARNING}{trouble}")
             return
-        said = f"{WARNING}Outside: {' '.join(verdict.objections)}" if verdict.objections else INSIDE
-        self._say(said, verdict.verdict)
+        self._say(_in_short(verdict), verdict.verdict)
         self._panel.verdict_came(verdict)
 
     def _running_changed(self, running: bool) -> None:
         self.button.setEnabled(not running)
-        if running and self.text.text() == ASKED:
+        if running and self.text.text() == self._question:
             self.text.setText("Checking …")
         elif not running and not self.known:
             self._say("")
             self._soon.start()
 
+    @property
+    def _question(self) -> str:
+        return ASKED if needs_reading(self._panel.editor.value.model) else ASKED_LINEAR
+
     def _say(self, text: str, details: str = "") -> None:
-        self.text.setText(text or ASKED)
+        self.text.setText(text or self._question)
         self.text.setToolTip(f"<qt>{escape(details)}</qt>" if details else "")
 
 
-def _key(wish: Wish | None) -> str | None:
-    return None if wish is None else f"{id(wish[0])} {method_key(wish[1])} {method_key(wish[2])}"
+def _in_short(verdict: UpscalingCheck) -> str:
+    """Return a verdict in its own words, without the numbers of the blur where there are some."""
+    if verdict.objections:
+        return f"{WARNING}Outside: {' '.join(verdict.objections)}"
+    if verdict.measured is None:
+        return verdict.verdict
+    return f"✓ {verdict.verdict.removesuffix(verdict.measured.verdict).strip()}"
+
+
+def _key(wish: Wish | None) -> Key | None:
+    if wish is None:
+        return None
+    content, restorer, noise = wish
+    return weakref.ref(content), method_key(([getattr(restorer, name) for name in ENTER], noise))

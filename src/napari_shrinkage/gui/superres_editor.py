@@ -11,7 +11,6 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
-    QFormLayout,
     QHBoxLayout,
     QPushButton,
     QVBoxLayout,
@@ -19,7 +18,8 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from ..degradation.kernels import SCALES
+from ..degradation import AnyKernel, Degradation
+from ..degradation.kernels import SCALES, Kernel
 from ..degradation.measuring import KernelEstimate
 from ..engine import Progress
 from ..nn.upscaler_models import available_upscalers
@@ -30,7 +30,7 @@ from .folds import WheelGuard
 from .jobs import Job
 from .preferences import preferred_model_folder
 from .superres_form import SuperresForm
-from .superres_kernel import KernelRow, estimate_in_words
+from .superres_kernel import KernelRow, estimate_in_words, width_in_words
 from .superres_models import FILES, KnownUpscaler, UpscalerEntry, is_file, model_title, needs_reading, reading
 
 NOT_YET = "Not measured yet: Preview, Run or the button measure it."
@@ -105,8 +105,9 @@ class SuperresEditor(QWidget):
         self.form.setValue(value)
 
     def show_resolved(self, value: Restorer | None) -> None:
-        """Show what each "auto" became."""
-        self._resolved = value if isinstance(value, Upscale) else None
+        """Show what each "auto" became, and "measured" where the value has that."""
+        asked = self.value.degradation is None
+        self._resolved = value if asked and isinstance(value, Upscale) else None
         self.form.show_resolved(value)
         self._show_kernel()
 
@@ -122,10 +123,33 @@ class SuperresEditor(QWidget):
         self._show_kernel()
 
     def forget_estimate(self) -> None:
-        """Measure anew for another image: a kernel that was measured in one does not hold for another."""
-        if self.estimate is not None and self.value.degradation == self.estimate.degradation:
-            self.form.setValue(self.value.replace(degradation=None))
+        """Measure anew for another image: a kernel that was measured in one does not hold for another.
+
+        A degradation of the list that it was taken for stays: that may have been chosen.
+        """
+        value, estimate = self.value, self.estimate
         self.estimate = None
+        if estimate is None or not isinstance(value.degradation, AnyKernel):
+            return
+        if value.degradation == estimate.degradation:
+            self.form.setValue(value.replace(degradation=None))
+
+    def forget_levels(self) -> None:
+        """Take the strength of the noise from the noise, where settings of a result brought it along."""
+        self.form.setValue(self.value.replace(levels=None))
+
+    def forget_image(self) -> None:
+        """Take range and noise from the image, where settings of another one's result brought them along."""
+        self.forget_estimate()
+        self.form.setValue(self.value.replace(ranges=None, levels=None))
+
+    @property
+    def known_degradation(self) -> Degradation | None:
+        """The degradation, also of what was measured; None is not measured yet."""
+        value, found = self.value, [self._resolved, self.estimate]
+        fitting = [one.degradation for one in found if one is not None and one.scale == value.scale]
+        degradation: Degradation | None = value.degradation or next(iter(fitting), None)
+        return degradation
 
     def open_file(self, path: str) -> None:
         """Read a weight file and choose it; what is wrong with it is said by `invalid`."""
@@ -157,10 +181,7 @@ class SuperresEditor(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.models, 1)
         top.addWidget(self.open_button)
-        rows = QFormLayout()
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.addRow(row_label("Model"), top)
-        layout.addLayout(rows)
+        self.form.rows.insertRow(0, row_label("Model"), top)
         layout.addWidget(self.form)
         layout.addWidget(self.kernel)
         layout.addStretch()
@@ -230,6 +251,8 @@ class SuperresEditor(QWidget):
         model = self.value.model
         if model not in self.entries and needs_reading(model):
             self._read([model])
+        if self.value.degradation is not None:
+            self._resolved = None
         self._show_value()
         self.changed.emit()
 
@@ -240,18 +263,23 @@ class SuperresEditor(QWidget):
 
     def _show_kernel(self) -> None:
         """Show the kernel of the value, or of what its "measured" became."""
-        value, estimate, resolved = self.value, self.estimate, self._resolved
-        degradation = value.degradation
-        if degradation is None and resolved is not None and resolved.scale == value.scale:
-            degradation = resolved.degradation
-        elif degradation is None and estimate is not None and estimate.scale == value.scale:
-            degradation = estimate.degradation
+        value, degradation = self.value, self.known_degradation
         if degradation is None:
             self.kernel.show_kernel(None, value.scale, NOT_YET)
             return
-        own = estimate is not None and estimate.scale == value.scale and degradation == estimate.degradation
-        words = estimate_in_words(estimate) if own and estimate is not None else ""
         try:
-            self.kernel.show_kernel(degradation.kernel(value.scale), value.scale, words)
+            kernel = degradation.kernel(value.scale)
         except ValueError as error:
             self.kernel.show_kernel(None, value.scale, str(error))
+        else:
+            self.kernel.show_kernel(kernel, value.scale, self._words(degradation, kernel))
+
+    def _words(self, degradation: Degradation, kernel: Kernel) -> str:
+        """Return what is said of a kernel, and that it was measured where that is what the value asks for."""
+        value, estimate = self.value, self.estimate
+        own = estimate is not None and estimate.scale == value.scale and degradation == estimate.degradation
+        words = estimate_in_words(estimate) if own and estimate is not None else width_in_words(kernel)
+        if value.degradation is not None:
+            return words
+        named = "" if own or isinstance(degradation, AnyKernel) else f"{degradation.title.lower()}, "
+        return f"Measured: {named}{words[0].lower()}{words[1:]}"

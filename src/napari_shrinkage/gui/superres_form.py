@@ -6,7 +6,7 @@ Convention: a model's scales are offered by whoever knows them; `degradation` No
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QSpinBox, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QSpinBox, QWidget
 from superqt.utils import signals_blocked
 
 from ..degradation import Degradation
@@ -84,7 +84,7 @@ class CorrectionsEditor(Editor):
     def __init__(self, parameter: Parameter) -> None:
         super().__init__()
         self._value = 0
-        self.box = QCheckBox("reproduce the pixels")
+        self.box = QCheckBox("by back-projection")
         self.count = QSpinBox()
         self.count.setRange(1, int(parameter.high or USUAL_CORRECTIONS))
         self.count.setValue(USUAL_CORRECTIONS)
@@ -109,11 +109,24 @@ class CorrectionsEditor(Editor):
 
 
 class SuperresForm(MethodForm):
-    """The form of an `Upscale` without its model, which the list above it shows."""
+    """The form of an `Upscale` without its model, which a list in its first row shows."""
+
+    @property
+    def rows(self) -> QFormLayout:
+        """The rows that are in view."""
+        rows = self._layout.itemAt(0)
+        assert isinstance(rows, QFormLayout)
+        return rows
 
     def _add_rows(self, shown: list[Parameter], parent: QWidget) -> None:
         fields = [one for one in parameters(Upscale) if not one.hidden and one.name != "model"]
         super()._add_rows([one for one in fields if (one.name in IN_VIEW) == (parent is self)], parent)
+
+    def _add_row(self, parameter: Parameter, rows: QFormLayout) -> None:
+        super()._add_row(parameter, rows)
+        label = rows.labelForField(self._editors[parameter.name])
+        if parameter.name == "back_projections" and isinstance(label, QLabel):
+            label.setText("Reproduce pixels")
 
     def _editor_of(self, parameter: Parameter) -> Editor:
         if parameter.name == "scale":

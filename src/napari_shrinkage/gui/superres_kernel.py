@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QImage, QPainter, QPen, QPixmap
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..degradation import AnyKernel
 from ..degradation.kernels import Kernel, centroid, resized
@@ -45,7 +45,6 @@ class KernelRow(QWidget):
         words.addStretch()
         row.addWidget(self.picture, 0, Qt.AlignmentFlag.AlignTop)
         row.addLayout(words, 1)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def show_kernel(self, kernel: Kernel | None, scale: int, words: str = "") -> None:
         """Show a kernel, and words or else its width; None is one that is not known yet."""

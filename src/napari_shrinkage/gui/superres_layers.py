@@ -166,9 +166,13 @@ class BicubicButton(QPushButton):
         layer, self._wish = self.layer, None
         if layer is not None:
             self._panel.viewer.layers.remove(layer)
+        self._layers.let_go()
         self.changed.emit()
 
     def _removed(self, event: Any) -> None:
+        if self._wish is not None and event.value is self._wish[0]:
+            return  # `refresh` follows, and takes its layer out
+        self._layers.let_go()
         gone = self._wish is not None and self._layers.result_of(self._wish[0]) is None
         if gone and not self.job.running and self.isChecked():
             self.setChecked(False)

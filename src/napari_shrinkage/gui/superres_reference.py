@@ -6,12 +6,14 @@ Convention: the scores are those of the last result, of its luma, with a border 
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..comparing.luma import LumaScores
+from ..engine import Result
 from ..stack import Stack
 from .jobs import Job
 from .layer_combo import LayerCombo, full_shape
@@ -40,7 +42,7 @@ class ReferenceRow(QWidget):
     def __init__(self, panel: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._panel = panel
-        self._scored: Any = None  # the result that the table shows, or that is being scored
+        self._of: weakref.ref[Result] | None = None  # what the table shows, or is being scored
         self.combo = LayerCombo(panel.viewer, self._fits, none="None")
         self.combo.setToolTip("A finer image of the same scene: PSNR and SSIM of results are told against it")
         self.pair_button = QPushButton("Measure by the pair")
@@ -85,20 +87,21 @@ class ReferenceRow(QWidget):
         self.hint.setText(f"x{scale} of this image is {fits}: only images of that size are offered.")
         self.hint.setVisible(self.combo.layer is None)
         if given_up is not None and self.combo.layer is None and given_up in self._panel.viewer.layers:
-            shape = " x ".join(map(str, full_shape(given_up)))
+            own, wanted = _sizes(full_shape(given_up), content.stack, scale)
             self.failed.emit(
-                f"The reference {given_up.name!r} has {shape} pixels; at x{scale} it needs {fits}."
+                f"The reference {given_up.name!r} has {own} pixels; at x{scale} it needs {wanted} pixels."
             )
 
     def score(self) -> None:
         """Score the last result, if there is a reference of its scale."""
         if self.job.running:
-            self._scored = None
+            self._of = None
             self.job.cancel()
             return
         self._forget()
         source, results = self._panel.source.layer, self._panel.results
-        self._scored = result = results.result_of(source)
+        result = results.result_of(source)
+        self._of = None if result is None else weakref.ref(result)
         stack = results.input_of(source)
         if result is None or stack is None or self.layer is None:
             return
@@ -126,6 +129,10 @@ class ReferenceRow(QWidget):
         layout.addWidget(self.hint)
         layout.addWidget(self.table)
         self._forget()
+
+    @property
+    def _scored(self) -> Any:
+        return None if self._of is None else self._of()
 
     def _fits(self, layer: Any) -> bool:
         source, content = self._panel.source.layer, self._panel.source.content
@@ -164,6 +171,16 @@ class ReferenceRow(QWidget):
         without = f"{int(result.record.magnification)} pixels at the border left out"
         self.table.setText(f"<table cellspacing='3'>{heads}{''.join(rows)}</table>{on}, {without}{part}.")
         self.table.show()
+
+
+def _sizes(shape: tuple[int, ...], stack: Stack, scale: int) -> tuple[str, str]:
+    """Return an array's size and that of a finer image: along Y and X, or of all axes where others differ."""
+    spatial = stack.spatial_axes(2)
+    finer = [scale * n if axis in spatial else n for axis, n in enumerate(stack.shape)]
+    others = [axis for axis in range(len(finer)) if axis not in spatial]
+    if len(shape) == len(finer) and all(shape[axis] == finer[axis] for axis in others):
+        return " x ".join(str(shape[axis]) for axis in spatial), finer_size(stack, scale)
+    return " x ".join(map(str, shape)), " x ".join(map(str, finer))
 
 
 def _row(name: str, scores: LumaScores) -> str:

@@ -69,7 +69,8 @@ class SuperresWidget(ComparedPanel):
 
     def cancel(self) -> None:
         """Stop a run or a measurement; nothing of it is left."""
-        for job in (self.check.job, self.side_job, self.reference.job, self.bicubic.job):
+        self.check.cancel()
+        for job in (self.side_job, self.reference.job, self.bicubic.job):
             job.cancel()
         super().cancel()
 
@@ -101,9 +102,15 @@ class SuperresWidget(ComparedPanel):
         if content is None:
             self.messages.warn("Open an image, or choose one above: a test layer is made of it.")
             return
-        degradation = value.degradation or Bicubic()
+        degradation = self.editor.known_degradation or Bicubic()
         degrade = Degrade(scale=value.scale, degradation=degradation, sigma=self.test_noise.value())
-        self._begin(lambda: reducing(content.stack, degrade), partial(self._add_test_layer, layer))
+        finish = partial(self._add_test_layer, layer, degrade)
+        self._begin(lambda: reducing(content.stack, degrade), finish)
+
+    def set_recipe(self, recipe: Recipe) -> None:
+        """Take over method and noise; what the method was told of the noise stays with it."""
+        super().set_recipe(recipe)
+        self.editor.setValue(recipe.steps[0].restorer)
 
     def show_one(self, before: bool = False) -> None:
         """Let the bicubic image stand for "before" where layers add up."""
@@ -159,6 +166,7 @@ class SuperresWidget(ComparedPanel):
     def _connect_superres(self) -> None:
         for signal in (self.editor.changed, self.noise.changed, self.source.changed):
             signal.connect(self.check.wish_changed)
+        self.noise.changed.connect(self.editor.forget_levels)
         self.preview_button.toggled.connect(self.check.wish_changed)
         for signal in (self.editor.changed, self.source.changed):
             signal.connect(self.reference.refresh)
@@ -202,7 +210,7 @@ class SuperresWidget(ComparedPanel):
 
     def _source_changed(self) -> None:
         """Show no estimate before a plan brings it: what looks like noise may be detail that is to come."""
-        self.editor.forget_estimate()
+        self.editor.forget_image()
         super()._source_changed()
         self.noise.show_estimate(None)
 
@@ -238,13 +246,16 @@ class SuperresWidget(ComparedPanel):
             self.side_job.start(work)
 
     def _side_done(self, found: Any) -> None:
-        if self._finish is not None:
-            self._finish(found)
+        finish, self._finish = self._finish, None
+        if finish is not None:
+            finish(found)
 
     def _side_running(self, running: bool) -> None:
         for button in (self.editor.kernel.measure_button, self.test_button):
             button.setEnabled(not running)
         self.reference.pair_button.setEnabled(not running and self.reference.layer is not None)
+        if not running:
+            self._finish = None  # it holds on to the image
 
     def _measured(self, content: Content, estimate: KernelEstimate) -> None:
         if content is self.source.content:
@@ -252,7 +263,7 @@ class SuperresWidget(ComparedPanel):
         else:
             self.messages.say("The image changed meanwhile; the blur that was measured was dropped.")
 
-    def _add_test_layer(self, source: Any, result: Result) -> None:
+    def _add_test_layer(self, source: Any, degrade: Degrade, result: Result) -> None:
         from napari.layers import Layer
 
         layers = self.viewer.layers
@@ -262,10 +273,14 @@ class SuperresWidget(ComparedPanel):
         made = Layer.create(*result_layer(source, result))
         layers.insert(layers.index(source) + 1, made)
         self.source.choose(made)
+        made_by = {"scale": degrade.scale, "degradation": degrade.degradation}
+        self.editor.setValue(self.editor.value.replace(**made_by))
         self.test_fold.button.setChecked(False)
         self.reference_fold.button.setChecked(True)
         self.reference.combo.choose(source)
-        self.messages.say(f"{made.name!r} is the image now, and {source.name!r} its reference.")
+        self.messages.say(
+            f"{made.name!r} is the image now, and {source.name!r} its reference. {_made_by(degrade)}"
+        )
 
     def _follow_selected(self, event: Any = None) -> None:
         """Work on a test layer that the user selects, as on an image of their own, and go back from it.
@@ -278,6 +293,12 @@ class SuperresWidget(ComparedPanel):
         if is_test_layer(active) or not is_made(active):
             self._selected = active
             self.source.choose(active)
+
+
+def _made_by(degrade: Degrade) -> str:
+    """Say how a test layer was made."""
+    noise = f"noise of std {degrade.sigma:.3g}" if degrade.sigma else "no noise"
+    return f"Reduced by {degrade.scale} ({degrade.degradation.title.lower()}), {noise} added."
 
 
 def first_value(last: Recipe | None) -> Upscale:
