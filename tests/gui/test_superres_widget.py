@@ -458,7 +458,7 @@ def test_a_test_layer_by_the_measured_blur_is_reduced_by_it_and_says_so(opened, 
             widget.editor.show_estimate(estimate)
         click(qtbot, widget.test_button)
         wait_for(lambda: not widget.side_job.running)
-        expected = Bicubic() if estimate is None else blur
+        expected = Bicubic() if estimate is None else estimate.degradation
         assert f"({expected.title.lower()})" in widget.messages.text()
         assert widget.editor.value.degradation == expected
         np.testing.assert_allclose(widget.source.layer.data, ns.degrade(gray, 2, expected), atol=1e-3)
