@@ -126,7 +126,7 @@ class SuperresForm(MethodForm):
         super()._add_row(parameter, rows)
         label = rows.labelForField(self._editors[parameter.name])
         if parameter.name == "back_projections" and isinstance(label, QLabel):
-            label.setText("Reproduce pixels")
+            label.setText("Match pixels")  # the list of models needs the width
 
     def _editor_of(self, parameter: Parameter) -> Editor:
         if parameter.name == "scale":

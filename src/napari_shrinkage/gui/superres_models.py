@@ -20,8 +20,8 @@ from .jobs import EXPECTED, Work, described
 
 GREY_LEVELS = 255
 TITLES = {
-    "light": "Light network (ours)",
-    "light-bicubic": "Light, bicubic only (ours)",
+    "light": "Light (ours)",
+    "light-bicubic": "Light, bicubic only",
     "linear": "Best linear",
     "bicubic": "Bicubic",
     "lanczos": "Lanczos",
