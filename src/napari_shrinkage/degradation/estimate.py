@@ -147,7 +147,7 @@ def _trust(confidence: float) -> str:
     if math.isnan(confidence):
         return "how sure that is, was not measured."
     if confidence >= SURE:
-        return "the picture tells it well."
+        return "it is told well."
     if confidence >= LIKELY:
-        return "the picture tells it roughly."
-    return "the picture hardly tells it: choose the degradation yourself if you know it."
+        return "it is told roughly."
+    return "it is hardly told: choose the degradation yourself if you know it."
