@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OWN = ("light", "light-bicubic")  # networks whose weights come with the package
 FILES = {"light": "upscaler.safetensors", "light-bicubic": "upscaler-bicubic.safetensors"}
 CHECKSUMS = {  # sha256, of the weight files that come with the package
+    "upscaler.safetensors": "794e6756e6216c323534ea07722bc33725cbc8f2d242fbfce24158289c2a77c8",
     "upscaler-bicubic.safetensors": "11a5480d8b0546677800b214502b7bb0a5973e301581efd4c189c90bb3dc6dae",
 }
 RDN_SIZES = ("scale", "colors", "blocks", "layers", "growth", "features")  # in the header of an RDN of ours
