@@ -67,8 +67,8 @@ def noise_less_detail(stack: Stack, estimated: NoiseModel, kernel: Kernel, scale
     if likely == told.tolist():
         return estimated
     verdict = (
-        f"Give the noise if you know it. Most of what looks like noise (std {_listed(told)}) is detail that "
-        f"this grid cannot show, as far as blur and edges tell: {_left(likely, told)}."
+        "Most of what looks like noise is taken for detail: give the noise if you know it. Of a std of "
+        f"{_listed(told)} {_left(likely, told)}, as far as blur and edges tell what this grid cannot show."
     )
     return Gaussian(tuple(likely) if len(likely) > 1 else likely[0], verdict=verdict)
 
