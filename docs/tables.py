@@ -10,7 +10,7 @@ from IPython.display import Markdown
 
 import napari_shrinkage.api  # noqa: F401 - registers every method
 from napari_shrinkage.methods import Method, Parameter, members, parameters
-from napari_shrinkage.restorers import NAMED, PRESETS
+from napari_shrinkage.restorers import NAMED, ON_OTHER_GRIDS, PRESETS
 
 MEASURED = Path(__file__).parent / "measured"
 
@@ -64,6 +64,7 @@ def _allowed(parameter: Parameter) -> str:
 
 def named() -> Markdown:
     """Return the table of short names, with the presets that stand for them."""
-    presets = {name: [f"`{preset}`" for preset, meant in PRESETS.items() if meant == name] for name in NAMED}
-    rows = [[f"`{name}`", ", ".join(presets[name]), f"`{value}`"] for name, value in NAMED.items()]
+    every = {**NAMED, **ON_OTHER_GRIDS}
+    presets = {name: [f"`{preset}`" for preset, meant in PRESETS.items() if meant == name] for name in every}
+    rows = [[f"`{name}`", ", ".join(presets[name]), f"`{value}`"] for name, value in every.items()]
     return markdown(["name", "presets", "the method"], rows)
