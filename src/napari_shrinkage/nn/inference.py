@@ -65,14 +65,20 @@ def _cpu_has_bfloat16(cpu: Any) -> bool:
 
 @lru_cache(maxsize=4)
 def ready_network(name: str, checksum: str, device: str, precision: Precision) -> nn.Module:
-    """Return the network of a weight file in a number format on a device, channels last; do not change it."""
+    """Return the network of a weight file in a number format on a device; do not change it."""
+    return placed(network_of(name, checksum), device, precision)
+
+
+def placed(network: Any, device: str, precision: Precision) -> nn.Module:
+    """Return a copy of a network in a number format on a device, channels last."""
     import copy
 
     import torch
 
     with torch.inference_mode(False):
-        network: Any = copy.deepcopy(network_of(name, checksum))
-        ready: nn.Module = network.to(device, getattr(torch, precision), memory_format=torch.channels_last)
+        ready: nn.Module = copy.deepcopy(network).to(
+            device, getattr(torch, precision), memory_format=torch.channels_last
+        )
         return ready
 
 

@@ -6,17 +6,16 @@ channel, whose outputs are the fine pixels of a coarse one, row by row.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad, pixel_shuffle
 
-from .inference import Precision
+from .inference import Precision, placed
 from .upscaler_models import upscaler_network
 
 if TYPE_CHECKING:
@@ -27,11 +26,8 @@ Reduce = Callable[[Tensor], Tensor]
 
 @lru_cache(maxsize=4)
 def ready_upscaler(name: str, checksum: str, device: str, precision: Precision) -> nn.Module:
-    """Return the network of a weight file in a number format on a device, channels last; do not change it."""
-    with torch.inference_mode(False):
-        network: Any = copy.deepcopy(upscaler_network(name, checksum))
-        ready: nn.Module = network.to(device, getattr(torch, precision), memory_format=torch.channels_last)
-        return ready
+    """Return the network of a weight file in a number format on a device; do not change it."""
+    return placed(upscaler_network(name, checksum), device, precision)
 
 
 def packed_upscaling(images: Tensor, filters: Tensor) -> Tensor:
