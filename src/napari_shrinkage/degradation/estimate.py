@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .base import AnyKernel, Bicubic, Degradation
-from .kernels import Kernel, bicubic_kernel, offsets, resized
+from .kernels import Kernel, bicubic_kernel, centroid, offsets, resized
 
 ROUND = 1.1  # ratio of widths below which an angle says nothing
 USUAL = 0.9  # similarity with the bicubic kernel, from which a blur may as well be that
@@ -68,9 +68,7 @@ class KernelEstimate:
     @property
     def shift(self) -> tuple[float, float]:
         """The kernel's centre of mass along Y and X from the coarse pixel's centre, in fine pixels."""
-        at = offsets(len(self.kernel))
-        y, x = (float(self.kernel.sum(axis) @ at) for axis in (1, 0))
-        return y, x
+        return centroid(self.kernel)
 
     @property
     def confidence(self) -> float:

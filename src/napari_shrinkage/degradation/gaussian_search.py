@@ -33,7 +33,7 @@ def most_taps(scale: int) -> int:
 
 @dataclass(frozen=True)
 class GaussianSearch:
-    """For the Gaussian of the highest likelihood; "logs" are the logarithm of its square root covariance."""
+    """For the Gaussian of the highest likelihood at a scale."""
 
     likelihood: Likelihood
     scale: int

@@ -28,7 +28,7 @@ EXPONENT = 1.0  # of distance, in the mean squared difference of two pixels of a
 CONTRAST = 178.0  # half of that difference at a distance of one fine pixel, in grey levels of 255 squared
 
 
-def upscaling_filters(kernel: Kernel, scale: int, sigma: float, reach: int = REACH) -> Filters:
+def upscaling_filters(kernel: Kernel, scale: int, sigma: float) -> Filters:
     """Return the filters (s * s, m, m) that predict the fine pixels with the least mean squared error.
 
     Parameters
@@ -39,8 +39,6 @@ def upscaling_filters(kernel: Kernel, scale: int, sigma: float, reach: int = REA
         Of the degradation.
     sigma : float
         Std of the white noise of the coarse image, in grey levels of 255.
-    reach : int
-        Coarse pixels that a filter sees on each side; m = 2 * reach + 1.
 
     Notes
     -----
@@ -52,11 +50,11 @@ def upscaling_filters(kernel: Kernel, scale: int, sigma: float, reach: int = REA
     .. [1] Matheron, "Principles of geostatistics", Economic Geology 58, 1963,
        doi:10.2113/gsecongeo.58.8.1246.
     """
-    side, far = 2 * reach + 1, 2 * reach * scale + len(kernel)
+    side, far = 2 * REACH + 1, 2 * REACH * scale + len(kernel)
     between = -_variogram(far)  # covariance of two fine pixels, less a constant that the weights' sum cancels
     seen = fftconvolve(between, kernel)  # of a coarse pixel and a fine one
     measured = fftconvolve(seen, kernel[::-1, ::-1])  # of two coarse pixels
-    places = np.stack(np.meshgrid(*[scale * np.arange(-reach, reach + 1)] * 2, indexing="ij")).reshape(2, -1)
+    places = np.stack(np.meshgrid(*[scale * np.arange(-REACH, REACH + 1)] * 2, indexing="ij")).reshape(2, -1)
     apart = places[:, :, None] - places[:, None] + far + len(kernel) - 1
     wanted = np.stack(np.meshgrid(*[np.arange(scale)] * 2, indexing="ij")).reshape(2, -1)
     toward = wanted[:, None] - places[:, :, None] + far + (len(kernel) - scale) // 2

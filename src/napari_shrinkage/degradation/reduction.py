@@ -1,4 +1,4 @@
-"""Reducing images: every coarse pixel as the kernel's weighted mean of fine ones, and its adjoint.
+"""Reducing images: every coarse pixel as the kernel's weighted mean of fine ones, in numpy and in torch.
 
 Convention: arrays are (..., Y, X). Beyond the border the image goes on as its mirror image. A length that is
 no multiple of the scale loses its last pixels.

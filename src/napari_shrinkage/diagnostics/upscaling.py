@@ -64,11 +64,12 @@ class UpscalingCheck:
     def verdict(self) -> str:
         """All of it in words."""
         if self.measured is None:
-            return f"{self._head} The image tells no blur: it is too small or too flat."
-        return f"{self._head} {self.measured.verdict}"
+            return f"{self.head} The image tells no blur: it is too small or too flat."
+        return f"{self.head} {self.measured.verdict}"
 
     @property
-    def _head(self) -> str:
+    def head(self) -> str:
+        """The verdict without the blur's numbers."""
         if self.objections:
             return "Outside: " + " ".join(self.objections)
         if self.measured is None:

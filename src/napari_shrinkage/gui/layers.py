@@ -16,9 +16,10 @@ from ..files import FORMATS
 from ..pyramid import pyramid
 from ..recipe import Recipe, Record
 from ..stack import Array, Stack
-from ..windows import Region, whole
+from ..windows import whole
 from .axes import layer_axes, overridden_axes
 from .kept_noise import without_noise
+from .overlays import placement, starts
 
 RECORD = "napari_shrinkage"
 METHOD_NOISE = "napari_shrinkage_method_noise"
@@ -190,7 +191,12 @@ def method_noise(stack: Stack, result: Result) -> Any:
             "grid, so there is no difference to show."
         )
     removed = cut.astype(np.float32) - result.stack.array
-    return (removed[..., :3].sum(axis=-1) / np.sqrt(np.float32(3))) if stack.is_color else removed
+    return noise_luminance(removed) if stack.is_color else removed
+
+
+def noise_luminance(difference: Any) -> Any:
+    """Return (R + G + B) / sqrt(3) of differing colours (..., C), whose noise is as strong as that of one."""
+    return difference[..., :3].sum(axis=-1) / np.sqrt(np.float32(3))
 
 
 def record_of_layer(layer: Any) -> Record | None:
@@ -243,19 +249,10 @@ def _level_shapes(layer: Any, result: Result) -> list[tuple[int, ...]] | None:
 
 def _placed(layer: Any, result: Result) -> dict[str, Any]:
     """Return scale and translate that put the result's pixels over the source's."""
-    from napari.utils.transforms import Affine
-
-    shape = (layer.data[0] if layer.multiscale else layer.data).shape
-    region: Region = result.region or tuple(slice(0, n) for n in shape)
-    starts = np.array([part.start for part in region[: layer.ndim]], dtype=float)
-    finer = np.array([float(result.record.magnification) if a in "YX" else 1.0 for a in result.stack.axes])
-    finer = finer[: layer.ndim]
-    origin = starts + (1 / finer - 1) / 2  # centre of the first pixel, in source pixels
-    linear = Affine(scale=layer.scale, rotate=layer.rotate, shear=layer.shear).linear_matrix
-    return {
-        "scale": np.asarray(layer.scale) / finer,
-        "translate": np.asarray(layer.translate) + linear @ origin,
-    }
+    scale = float(result.record.magnification)
+    finer = [scale if letter in "YX" else 1.0 for letter in result.stack.axes]
+    place = placement(layer, starts(result.region) if result.region else (0,) * layer.ndim, finer)
+    return {key: place[key] for key in ("scale", "translate")}
 
 
 def _reach(values: Any) -> float:

@@ -169,11 +169,9 @@ class CheckRow(QWidget):
 
 def _in_short(verdict: UpscalingCheck) -> str:
     """Return a verdict in its own words, without the numbers of the blur where there are some."""
-    if verdict.objections:
-        return f"{WARNING}Outside: {' '.join(verdict.objections)}"
-    if verdict.measured is None:
-        return verdict.verdict
-    return f"✓ {verdict.verdict.removesuffix(verdict.measured.verdict).strip()}"
+    if not verdict.inside:
+        return f"{WARNING}{verdict.head}"
+    return verdict.verdict if verdict.measured is None else f"✓ {verdict.head}"
 
 
 def _key(wish: Wish | None) -> Key | None:

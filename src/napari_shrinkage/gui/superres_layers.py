@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from ..engine import Result
 from ..restorers import Degrade, Upscale
-from ..stack import Array, Stack
+from ..stack import Stack
 from ..windows import Region, whole
 from .content import Content
 from .derived_layer import DerivedLayer
 from .jobs import Job, Work
-from .layers import LayerData, method_noise_layer, record_of_layer, result_layer
+from .layers import LayerData, method_noise_layer, noise_luminance, record_of_layer, result_layer
 from .overlays import placement, starts
 from .results import Results
 from .superres_work import bicubic_like, upscaling
@@ -47,7 +46,7 @@ class ReducedAgain(DerivedLayer):
 
     def made(self, source: Any, result: Result, found: Consistency) -> LayerData:
         """Return the layer, on the grid of the source."""
-        values = _luminance(found.difference) if source.rgb else found.difference
+        values = noise_luminance(found.difference) if source.rgb else found.difference
         data, attributes, kind = method_noise_layer(source, result, f"{source.name} reduced again", values)
         attributes.update(placement(source, starts(result.region)))
         return data, attributes, kind
@@ -176,8 +175,3 @@ class BicubicButton(QPushButton):
         gone = self._wish is not None and self._layers.result_of(self._wish[0]) is None
         if gone and not self.job.running and self.isChecked():
             self.setChecked(False)
-
-
-def _luminance(difference: Array) -> Array:
-    """Return (R + G + B) / sqrt(3) of differing colours, whose noise is as strong as that of one."""
-    return np.asarray(difference[..., :3].sum(axis=-1) / np.sqrt(np.float32(3)))

@@ -93,7 +93,8 @@ def measuring_pair(coarse: Stack, fine: Stack, scale: int) -> Work:
     yield Progress(0, 1, "measuring the blur")
     region = scored_region(coarse, whole(coarse), scale)
     small = _planes(coarse, coarse.array[region])
-    large = _planes(fine, fine.array[_finer(coarse, region, scale)])
+    method = Upscale(model="bicubic", scale=scale)  # type: ignore[arg-type]
+    large = _planes(fine, fine.array[outcome(method, coarse, region)])
     found: KernelEstimate = kernel_from_pair(large, small, scale)
     return found
 
@@ -124,11 +125,11 @@ def scoring(stack: Stack, result: Result, truth: Stack) -> Work:
     region = scored_region(stack, result.region, scale)
     method: Any = result.record.plans[-1].restorer
     plan = resolve(Step(bicubic_like(method), Gaussian(0.0)), stack, "cpu")
-    made = outcome(plan, stack, result.region)
-    place = within(outcome(plan, stack, region), made)
+    finer = outcome(plan, stack, region)
+    place = within(finer, outcome(plan, stack, result.region))
     bicubic, _ = converted(restore_region(plan, stack, region), result.stack.array.dtype)
     yield Progress(1, 2, "comparing with the reference")
-    reference = _planes(truth, truth.array[_finer(stack, region, scale)])
+    reference = _planes(truth, truth.array[finer])
     peak = peak_of(truth)
     truths = _lumas(reference, stack, peak)
     smooth, fine = (
@@ -158,15 +159,6 @@ def fits_finer(shape: tuple[int, ...], stack: Stack, scale: int) -> bool:
     return len(shape) == len(stack.shape) and all(
         fine // scale == coarse if axis in spatial else fine == coarse
         for axis, (fine, coarse) in enumerate(zip(shape, stack.shape, strict=True))
-    )
-
-
-def _finer(stack: Stack, region: Region, scale: int) -> Region:
-    """Return a region on the finer grid."""
-    spatial = stack.spatial_axes(2)
-    return tuple(
-        slice(scale * part.start, scale * part.stop) if axis in spatial else part
-        for axis, part in enumerate(region)
     )
 
 
