@@ -201,7 +201,8 @@ def test_errors_say_what_came_and_what_is_needed(
 
 def test_compiled_sizes_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
     dct_kernels.compile_kernels((8,))  # in numba's disk cache from here on
-    monkeypatch.setattr(dct_kernels, "_compiled", {})
+    for kernel in {*dct_kernels._kernels(8), *dct_kernels._kernels(16)}:
+        monkeypatch.setattr(kernel, "_compiled", None)
     assert not dct_kernels.is_compiled(8)
     dct_kernels.compile_kernels((8,))
     assert dct_kernels.is_compiled(8)
@@ -216,7 +217,7 @@ def test_kernels_work_where_nothing_can_be_cached(monkeypatch: pytest.MonkeyPatc
     field, thresholds = noisy((20, 30)), per_coefficient(8, 1, 3)
     expected = hard_threshold(field, 8, thresholds, threads=1)
     monkeypatch.setattr(numba.core.dispatcher.Dispatcher, "enable_caching", no_folder)
-    monkeypatch.delitem(dct_kernels._compiled, dct_kernels.average)
+    monkeypatch.setattr(dct_kernels._average, "_compiled", None)
     np.testing.assert_array_equal(hard_threshold(field, 8, thresholds, threads=1), expected)
 
 
@@ -247,19 +248,19 @@ def average(n, sums, weights, restored, first, last):
 
 
 def test_disk_cache_notices_a_change_in_what_is_inlined(tmp_path: Path) -> None:
-    package = tmp_path / "kernels"
-    package.mkdir()
-    for name in ("dct_kernels.py", "dct_kernels_1d.py"):
-        shutil.copy(Path(dct_kernels.__file__).with_name(name), package)
+    package, source = tmp_path / "package", Path(dct_kernels.__file__).parents[1]
+    (package / "transforms").mkdir(parents=True)
+    for name in ("kernels.py", "transforms/dct_kernels.py", "transforms/dct_kernels_1d.py"):
+        shutil.copy(source / name, package / name)
     for value in ("10.0", "20.0"):
-        (package / "dct_kernels_steps.py").write_text(STEPS.format(value=value))
+        (package / "transforms" / "dct_kernels_steps.py").write_text(STEPS.format(value=value))
         assert first_pixel(tmp_path) == value
 
 
 def first_pixel(folder: Path) -> str:
     """Run the kernels of a folder in a process of their own."""
     program = (
-        "import numpy as np; from kernels.dct_kernels import hard_threshold; "
+        "import numpy as np; from package.transforms.dct_kernels import hard_threshold; "
         "print(hard_threshold(np.ones((9, 9), np.float32), 8, np.ones((8, 8), np.float32), threads=1)[0, 0])"
     )
     environment = os.environ | {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache")}

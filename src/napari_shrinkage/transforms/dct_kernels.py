@@ -13,35 +13,23 @@ later sessions.
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import logging
-import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
+from ..kernels import Function, Kernel, array, digest, in_parts, tuple_of
 from . import dct_kernels_1d, dct_kernels_steps
-from .dct_kernels_1d import OPTIONS, Function
 from .dct_kernels_steps import BAND, Array, Planes, average, bands, hard, wiener
 
 FUSED_SIZES: tuple[int, ...] = (8, 16)
-
-_log = logging.getLogger(__name__)
 
 _HARD8, _HARD16 = bands(8, hard(8), False), bands(16, hard(16), False)
 _WIENER8, _WIENER16 = bands(8, wiener(8), True), bands(16, wiener(16), True)
 
 
 def _cacheable(sources: str) -> tuple[Function, ...]:
-    """Return the kernels as numba's disk cache can keep them: written out, not made by another function.
-
-    It knows a function by its name, its file and its closure. The digest `sources` in the closure stands for
-    the files of what is inlined: kernels from other versions of those are not loaded.
-    """
+    """Return the kernels as numba's disk cache can keep them, with the digest of what they inline."""
 
     def hard8(planes: Planes, uniform: bool, first: int, last: int) -> None:
         sources  # noqa: B018
@@ -62,21 +50,13 @@ def _cacheable(sources: str) -> tuple[Function, ...]:
     return hard8, hard16, wiener8, wiener16
 
 
-_SOURCES = inspect.getsource(dct_kernels_1d) + inspect.getsource(dct_kernels_steps)
-_hard8, _hard16, _wiener8, _wiener16 = _cacheable(hashlib.sha256(_SOURCES.encode()).hexdigest())
+_PLANES = tuple_of(array(2, readonly=True), array(2, readonly=True), array(1), array(3), array(2))
+_hard8, _hard16, _wiener8, _wiener16 = (
+    Kernel(function, _PLANES, types.boolean, types.int64, types.int64)
+    for function in _cacheable(digest(dct_kernels_1d, dct_kernels_steps))
+)
+_average = Kernel(average, types.int64, array(3), array(2), array(2), types.int64, types.int64)
 _HARD, _WIENER = {8: _hard8, 16: _hard16}, {8: _wiener8, 16: _wiener16}
-
-
-def _array(ndim: int, readonly: bool = False) -> Any:
-    return types.Array(types.float32, ndim, "C", readonly=readonly)
-
-
-_PLANES: Any = types.Tuple([_array(2, True), _array(2, True), _array(1), _array(3), _array(2)])  # type: ignore[no-untyped-call]
-_FILTER_SIGNATURE = types.void(_PLANES, types.boolean, types.int64, types.int64)
-_AVERAGE_SIGNATURE = types.void(types.int64, _array(3), _array(2), _array(2), types.int64, types.int64)
-
-_compiled: dict[Function, Function] = {}
-_compiling = threading.Lock()
 
 
 def compile_kernels(sizes: Iterable[int] = (8,)) -> None:
@@ -89,34 +69,17 @@ def compile_kernels(sizes: Iterable[int] = (8,)) -> None:
     """
     for size in sizes:
         _check_size(size)
-        for function in (_HARD[size], _WIENER[size], average):
-            _kernel(function)
+        for kernel in _kernels(size):
+            kernel.compile()
 
 
 def is_compiled(size: int) -> bool:
     """Return whether all kernels for this patch size are ready in this process; never waits."""
-    return size in FUSED_SIZES and all(f in _compiled for f in (_HARD[size], _WIENER[size], average))
+    return size in FUSED_SIZES and all(kernel.is_compiled for kernel in _kernels(size))
 
 
-def _kernel(function: Function) -> Function:
-    if function not in _compiled:
-        with _compiling:
-            if function not in _compiled:
-                _compiled[function] = _compile(function)
-    return _compiled[function]
-
-
-def _compile(function: Function) -> Function:
-    kernel: Any = njit(**OPTIONS)(function)
-    try:
-        kernel.enable_caching()
-    except RuntimeError as reason:  # neither numba's folder beside the source nor the user's can be written
-        _log.info(
-            "the sliding DCT is compiled anew in each session; set NUMBA_CACHE_DIR to a folder: %s", reason
-        )
-    kernel.compile(_AVERAGE_SIGNATURE if function is average else _FILTER_SIGNATURE)
-    kernel.disable_compile()  # so that calls convert: writable fields pass as read-only
-    return kernel  # type: ignore[no-any-return]
+def _kernels(size: int) -> tuple[Kernel, ...]:
+    return _HARD[size], _WIENER[size], _average
 
 
 def hard_threshold(
@@ -196,7 +159,7 @@ def empirical_wiener(field: Array, pilot: Array, size: int, variances: Array, *,
 
 
 def _restored(
-    function: Function, field: Array, pilot: Array, limits: Array, uniform: bool, threads: int
+    kernel: Kernel, field: Array, pilot: Array, limits: Array, uniform: bool, threads: int
 ) -> Array:
     size, (height, width) = len(limits), field.shape
     down = height - size + 1
@@ -204,21 +167,9 @@ def _restored(
     weights = np.zeros((down, width + size - 1), np.float32)  # with size - 1 zeros on either side
     restored = np.empty((height, width), np.float32)
     planes = np.ascontiguousarray(field), np.ascontiguousarray(pilot), limits.ravel(), sums, weights
-    filter_bands, average_rows = _kernel(function), _kernel(average)
-    _in_parts(lambda first, last: filter_bands(planes, uniform, first, last), len(sums), threads)
-    _in_parts(lambda first, last: average_rows(size, sums, weights, restored, first, last), height, threads)
+    in_parts(lambda first, last: kernel(planes, uniform, first, last), len(sums), threads)
+    in_parts(lambda first, last: _average(size, sums, weights, restored, first, last), height, threads)
     return restored
-
-
-def _in_parts(work: Callable[[int, int], object], count: int, threads: int) -> None:
-    """Call work(first, last) on consecutive parts of range(count), each in a thread of its own."""
-    parts = min(threads, count)
-    if parts == 1:
-        work(0, count)
-        return
-    cuts = [count * part // parts for part in range(parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
-        list(pool.map(work, cuts[:-1], cuts[1:]))
 
 
 def _check(field: Array, size: int, limits: Array, name: str, threads: int) -> None:

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from ..kernels import OPTIONS, Function
+
 Number = Any  # float32 inside a kernel
 Numbers = Any  # a tuple of them
-Function = Callable[..., Any]
 
-# Products and sums may fuse, the sign of zero does not matter; NaN and the order of terms keep their meaning.
-OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "nsz"}, "error_model": "numpy"}
 _no_wrappers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 inlined: Callable[[Function], Function] = njit(forceinline=True, **_no_wrappers, **OPTIONS)
 

@@ -15,13 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from ..kernels import OPTIONS, Function
 from .dct_kernels_1d import (
     DCT,
     IDCT,
     ONE,
-    OPTIONS,
     ZERO,
-    Function,
     Number,
     Numbers,
     each,

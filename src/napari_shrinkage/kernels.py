@@ -1,0 +1,118 @@
+"""Compiled CPU kernels: numba functions with one signature each, compiled once and kept on disk.
+
+Convention: numba's disk cache knows a function by its name, its own file and its closure. A module of kernels
+that inline functions of other files therefore writes them out inside a function of those files' `digest`.
+Kernels hold no state and let go of Python's lock; `in_parts` gives their work to threads. This module imports
+numba: import it when work begins, not before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import itertools
+import logging
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+from typing import Any
+
+from numba import njit, types
+
+Function = Callable[..., Any]
+
+# Products and sums may fuse, the sign of zero does not matter; NaN and the order of terms keep their meaning.
+OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "nsz"}, "error_model": "numpy"}
+
+_log = logging.getLogger(__name__)
+_compiling = threading.Lock()
+
+
+class Kernel:
+    """A function that is compiled, or loaded from numba's disk cache, at its first call or before.
+
+    Parameters
+    ----------
+    function : callable
+        What numba compiles, with `OPTIONS`. It returns nothing and writes to its arguments.
+    *arguments : numba type
+        Types of its arguments, such as `array(2)` or `numba.types.int64`.
+    """
+
+    def __init__(self, function: Function, *arguments: Any) -> None:
+        self._function, self._signature = function, types.void(*arguments)
+        self._compiled: Function | None = None
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is ready in this process; never waits."""
+        return self._compiled is not None
+
+    def compile(self) -> Function:
+        """Return the compiled function, after seconds of compiling where neither memory nor disk has it."""
+        if self._compiled is None:
+            with _compiling:
+                if self._compiled is None:
+                    self._compiled = _compiled(self._function, self._signature)
+        return self._compiled
+
+    def __call__(self, *arguments: Any) -> None:
+        """Run it."""
+        self.compile()(*arguments)
+
+
+def _compiled(function: Function, signature: Any) -> Function:
+    kernel: Any = njit(**OPTIONS)(function)
+    try:
+        kernel.enable_caching()
+    except RuntimeError as reason:  # neither numba's folder beside the source nor the user's can be written
+        _log.info(
+            "%s is compiled anew in each session; set NUMBA_CACHE_DIR to a folder: %s",
+            function.__name__,
+            reason,
+        )
+    kernel.compile(signature)
+    kernel.disable_compile()  # so that calls convert: writable arrays pass as read-only
+    return kernel  # type: ignore[no-any-return]
+
+
+def array(ndim: int, dtype: Any = types.float32, *, readonly: bool = False) -> Any:
+    """Return the type of a C-contiguous array; a read-only one takes writable arrays too."""
+    return types.Array(dtype, ndim, "C", readonly=readonly)
+
+
+def tuple_of(*members: Any) -> Any:
+    """Return the type of a tuple with members of these types."""
+    return types.Tuple(members)  # type: ignore[no-untyped-call]
+
+
+def digest(*modules: ModuleType) -> str:
+    """Return a checksum of modules whose functions are inlined into a kernel, and of this one's `OPTIONS`."""
+    sources = "".join(map(inspect.getsource, (sys.modules[__name__], *modules)))
+    return hashlib.sha256(sources.encode()).hexdigest()
+
+
+def in_parts(work: Callable[[int, int], object], count: int, threads: int) -> None:
+    """Call work(first, last) on consecutive parts of range(count), each in a thread of its own.
+
+    Parameters
+    ----------
+    work : callable
+        Takes the first number of a part and the one after its last.
+    count : int
+        How many pieces of work there are.
+    threads : int
+        How many threads share them, 1 or more; the caller's thread is one of them.
+    """
+    parts = min(threads, count)
+    if parts == 1:
+        work(0, count)
+        return
+    cuts = [count * part // parts for part in range(parts + 1)]
+    with ThreadPoolExecutor(parts - 1) as pool:
+        others = [pool.submit(work, *part) for part in itertools.pairwise(cuts[1:])]
+        work(0, cuts[1])
+    for other in others:
+        other.result()
