@@ -35,7 +35,7 @@ def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
     import zarr
 
     with reading(path, "Zarr folder"):
-        node = _image_group(zarr.open(path, mode="r"))
+        node = _image_group(zarr.open(path.absolute(), mode="r"))  # for workers in other folders
         about = {} if isinstance(node, zarr.Array) else _multiscale(node)
         array = node if isinstance(node, zarr.Array) else node[about["datasets"][0]["path"]]
         pixels = np.asarray(array[...]) if lazy is False else da.from_array(array, chunks=array.chunks)
@@ -56,17 +56,44 @@ def check(stack: Stack, path: Path) -> None:
 
 def write(part: Path, stack: Stack, record: Record | None, compression: str, report: Report) -> None:
     """Write an OME-Zarr folder with a pyramid, block by block; see `files.write`."""
+    levels = created(part, stack, compression)
+    for number, level in enumerate(levels):
+        source = coarsened(_lazily(levels[number - 1]), level.shape) if number else ordered(stack).array
+        _fill(level, source, report if number == 0 else lambda done, total: None)
+    describe(part, stack, record)
+
+
+def created(part: Path, stack: Stack, compression: str, side: int = SIDE) -> list[Any]:
+    """Make the folder of an image with a pyramid, and return its arrays, which hold nothing yet.
+
+    Parameters
+    ----------
+    part : Path
+        The folder; it must not exist.
+    stack : Stack
+        Like the image; its values are not looked at.
+    compression : str
+        One of `COMPRESSIONS`.
+    side : int
+        Of a chunk along Y and X, in pixels; along every other axis it is 1.
+    """
     import zarr
 
-    ordered = _ordered(stack)
-    shapes = halved_shapes(ordered.shape, ordered.axes)
+    like = ordered(stack)
     group = zarr.open_group(part, mode="w-", zarr_format=3)
-    source: Any = ordered.array
-    for level, shape in enumerate(shapes):
-        stored = _created(group, str(level), shape, ordered, compression)
-        source = source if level == 0 else coarsened(_lazily(group[str(level - 1)]), shape)
-        _fill(stored, source, report if level == 0 else lambda done, total: None)
-    group.attrs.update(_attributes(ordered, shapes, record, stack.is_color))
+    shapes = halved_shapes(like.shape, like.axes)
+    return [
+        _created(group, str(level), shape, like, compression, side) for level, shape in enumerate(shapes)
+    ]
+
+
+def describe(part: Path, stack: Stack, record: Record | None) -> None:
+    """Write the attributes of an image whose arrays are there: OME's, and how it was made."""
+    import zarr
+
+    like = ordered(stack)
+    shapes = halved_shapes(like.shape, like.axes)
+    zarr.open_group(part, mode="r+").attrs.update(_attributes(like, shapes, record, stack.is_color))
 
 
 def record(path: Path) -> Json | None:
@@ -115,8 +142,14 @@ def _colored(stack: Stack, about: Json) -> Stack:
     return _transposed(stack, order)
 
 
-def _ordered(stack: Stack) -> Stack:
-    return _transposed(stack, [stack.axes.index(letter) for letter in ORDER if letter in stack.axes])
+def ordered(stack: Stack) -> Stack:
+    """Return a stack with its axes in the order of the specification."""
+    return _transposed(stack, order_of(stack.axes))
+
+
+def order_of(axes: str) -> list[int]:
+    """Return the place in `axes` of every axis, in the order of the specification."""
+    return [axes.index(letter) for letter in ORDER if letter in axes]
 
 
 def _transposed(stack: Stack, order: list[int]) -> Stack:
@@ -129,8 +162,10 @@ def _transposed(stack: Stack, order: list[int]) -> Stack:
     )
 
 
-def _created(group: Any, name: str, shape: tuple[int, ...], stack: Stack, compression: str) -> Any:
-    chunks = tuple(min(n, SIDE) if letter in "YX" else 1 for n, letter in zip(shape, stack.axes, strict=True))
+def _created(
+    group: Any, name: str, shape: tuple[int, ...], stack: Stack, compression: str, side: int
+) -> Any:
+    chunks = tuple(min(n, side) if letter in "YX" else 1 for n, letter in zip(shape, stack.axes, strict=True))
     return group.create_array(
         name,
         shape=shape,

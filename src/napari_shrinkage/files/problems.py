@@ -85,14 +85,41 @@ def whole_or_nothing(path: Path, overwrite: bool = False) -> Iterator[Path]:
     check_place(path, overwrite)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
     try:
-        yield part
-        _sync(part)
-        check_place(path, overwrite)  # again: writing may have taken hours
-        _put(part, path)
-    except OSError as error:
-        raise FileProblem(f"{path} cannot be written: {_reason(error)}.") from error
+        with writing(path):
+            yield part
+            put(part, path, overwrite)
     finally:
-        _remove(part)
+        removed(part)
+
+
+@contextmanager
+def writing(path: Path, advice: str = "") -> Iterator[None]:
+    """Turn an error of the file system into a `FileProblem` that names the file and gives the advice."""
+    try:
+        yield
+    except OSError as error:
+        raise FileProblem(f"{path} cannot be written: {_reason(error)}.{advice}") from error
+
+
+def put(part: Path, path: Path, overwrite: bool) -> None:
+    """Rename what was written to `part` to its own name; what is at `path` stays if that fails.
+
+    Raises
+    ------
+    FileProblem
+        If there is something meanwhile and may not be replaced.
+    """
+    _sync(part)
+    check_place(path, overwrite)  # again: writing may have taken hours
+    _put(part, path)
+
+
+def removed(path: Path) -> None:
+    """Remove a file or a folder, if there is one."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def check_place(path: Path, overwrite: bool) -> None:
@@ -133,7 +160,7 @@ def _put_for_folder(part: Path, path: Path) -> None:
     except OSError:
         aside.rename(path)
         raise
-    _remove(aside)
+    removed(aside)
 
 
 def _sync(path: Path) -> None:
@@ -145,13 +172,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def _reason(error: OSError) -> str:
