@@ -88,13 +88,15 @@ def test_patterns_that_the_shell_left_are_expanded(folder):
     assert sorted(p.name for p in (folder / "out").iterdir()) == ["cat.png", "cells.ome.tif"]
 
 
-def test_folders_and_unknown_files_do_not_stop_the_others(folder, capsys):
+def test_a_folder_stands_for_the_images_in_it(folder, capsys):
     (folder / "notes.txt").touch()
-    assert run(folder, folder / "notes.txt", folder / "cat.png", "-o", folder / "out", *FAST) == 2
-    first, second = capsys.readouterr().err.strip().splitlines()
-    assert "is a folder; name the files in it" in first
-    assert "notes.txt: unknown ending" in second
-    assert [p.name for p in (folder / "out").iterdir()] == ["cat.png"]
+    (folder / "empty").mkdir()
+    assert run(folder, folder / "notes.txt", folder / "empty", "-o", folder / "out", *FAST) == 2
+    first, second, third = capsys.readouterr().err.strip().splitlines()
+    assert "notes.txt: unknown ending" in first
+    assert "holds no images" in second
+    assert "bad.tif" in third
+    assert sorted(p.name for p in (folder / "out").iterdir()) == ["cat.png", "cells.ome.tif"]
 
 
 def test_files_of_one_name_are_told_apart_before_anything_is_done(folder, capsys):
@@ -106,7 +108,7 @@ def test_files_of_one_name_are_told_apart_before_anything_is_done(folder, capsys
 
 
 def test_nothing_is_computed_for_a_format_that_cannot_hold_the_result(folder, monkeypatch, capsys):
-    monkeypatch.setattr("napari_shrinkage.cli.batch.run", lambda *_: pytest.fail("it was computed"))
+    monkeypatch.setattr("napari_shrinkage.batch.work.run", lambda *_: pytest.fail("it was computed"))
     files.write(folder / "float.tif", ns.Stack(noisy(32, 32)))
     assert run(folder / "cells.ome.tif", "-o", folder / "o.png") == 2
     assert run(folder / "float.tif", "-o", folder / "o.png") == 2
@@ -118,12 +120,50 @@ def test_no_folder_is_made_for_a_file_that_cannot_be_read(folder):
     assert not (folder / "new").exists()
 
 
-def test_what_a_reader_warns_of_is_one_line(folder, capsys):
+def test_a_second_run_does_what_is_left_and_reports_append(folder, capsys):
+    words = ["-o", folder / "out", "--report", folder / "new" / "report.csv", *FAST]
+    assert run(folder / "cells.ome.tif", folder / "bad.tif", *words) == 2
+    assert "1 done, 1 failed." in capsys.readouterr().out
+    assert run(folder, *words) == 2
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert (last, "skipped. Made before by the same recipe" in first) == (
+        "1 done, 1 skipped, 1 failed.",
+        False,
+    )
+    lines = (folder / "new" / "report.csv").read_text().splitlines()
+    assert [line.split(",")[3] for line in lines] == ["status", "done", "failed", "failed", "done", "skipped"]
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(folder, capsys):
+    for name in ("bad.tif", "report.txt"):
+        assert run(folder / "cells.ome.tif", "-o", folder / "out", "--report", folder / name, *FAST) == 2
+        (line,) = capsys.readouterr().err.strip().splitlines()
+        assert name in line
+    assert not (folder / "out").exists()
+
+
+def test_an_interrupted_batch_leaves_what_was_done_and_its_report(folder, monkeypatch, capsys):
+    import napari_shrinkage.batch.work as work
+
+    run_one, report = work.run, folder / "report.json"
+
+    def interrupted_at_the_second(recipe, stack):
+        if "cells" in stack.source:
+            raise KeyboardInterrupt
+        return run_one(recipe, stack)
+
+    monkeypatch.setattr(work, "run", interrupted_at_the_second)
+    assert run(folder / "c*", "-o", folder / "out", "--report", report, *FAST) == 130
+    assert [p.name for p in (folder / "out").iterdir()] == ["cat.png"]
+    assert [one["source"] for one in json.loads(report.read_text())] == [str(folder / "cat.png")]
+
+
+def test_what_a_reader_warns_of_stands_under_its_file(folder, capsys):
     with tifffile.TiffWriter(folder / "scenes.ome.tif", ome=True) as file:
         for seed in (3, 4):
             file.write(noisy(40, 50) + seed, metadata={"axes": "YX"})
     assert run(folder / "scenes.ome.tif", "-o", folder / "o.tif", *FAST) == 0
-    (line,) = capsys.readouterr().err.strip().splitlines()
+    _, line, *_ = capsys.readouterr().out.strip().splitlines()
     assert line.endswith("holds 2 images; only the first is read.")
 
 
@@ -424,7 +464,7 @@ def test_interrupting_leaves_nothing(folder, monkeypatch, capsys):
     def interrupted(*_args: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_shrinkage.cli.batch.run", interrupted)
+    monkeypatch.setattr("napari_shrinkage.batch.work.run", interrupted)
     before = sorted(p.name for p in folder.iterdir())
     assert run(folder / "cells.ome.tif", "-o", folder / "out.tif") == 130
     assert "interrupted" in capsys.readouterr().err

@@ -206,6 +206,8 @@ class Record:
         Wall time of the run.
     messages : tuple of str
         What a reader should know: noise verdicts, filled pixels.
+    wish : str
+        Digest of what a batch was asked for, by which it knows its own results; "" elsewhere.
     """
 
     plans: tuple[Plan, ...]
@@ -214,6 +216,7 @@ class Record:
     created: str = ""
     seconds: float = 0.0
     messages: tuple[str, ...] = ()
+    wish: str = ""
 
     @property
     def magnification(self) -> Fraction:
@@ -235,6 +238,7 @@ class Record:
             "created": self.created,
             "seconds": self.seconds,
             "messages": list(self.messages),
+            **({"wish": self.wish} if self.wish else {}),
         }
 
     @classmethod
@@ -252,7 +256,13 @@ class Record:
             for step, entry in zip(recipe.steps, data["steps"], strict=True)
         )
         return cls(
-            plans, data["input"], data["versions"], data["created"], data["seconds"], tuple(data["messages"])
+            plans,
+            data["input"],
+            data["versions"],
+            data["created"],
+            data["seconds"],
+            tuple(data["messages"]),
+            data.get("wish", ""),
         )
 
 

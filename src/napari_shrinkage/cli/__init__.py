@@ -20,6 +20,7 @@ INTERRUPTED = 130
 EXAMPLES = """examples:
   napari-shrinkage run cells.tif -o denoised.ome.tif
   napari-shrinkage run *.ome.tif -o results/ --method dct --set transform.size=16
+  napari-shrinkage run 'folder/*.tif' -o results/ --report report.csv
   napari-shrinkage run *.png -o "{name}_denoised.png" --noise 12
   napari-shrinkage run photo.png -o large.png --method upscale --set scale=3
   napari-shrinkage fit cells.tif -o cells.json && napari-shrinkage run *.tif -o results/ --recipe cells.json
@@ -87,7 +88,9 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="denoise image files, or make them larger",
         description="Denoise image files, or give them a finer grid.",
     )
-    run.add_argument("input", nargs="+", help=f"image files, or patterns in quotes ({', '.join(FORMATS)})")
+    run.add_argument(
+        "input", nargs="+", help=f"image files, folders, or patterns in quotes ({', '.join(FORMATS)})"
+    )
     run.add_argument(
         "-o",
         "--output",
@@ -106,7 +109,17 @@ def _add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--compression", choices=COMPRESSIONS, help="default: none for TIFF, zstd for OME-Zarr")
     run.add_argument("--device", help="auto, cpu, cuda or mps; default: auto, or the recipe's")
     run.add_argument("--threads", type=_at_least_one, help="CPU threads; default: all, or the recipe's")
-    run.add_argument("--overwrite", action="store_true", help="replace files that exist")
+    run.add_argument(
+        "--report",
+        metavar="FILE",
+        help="append what became of each file (noise, seconds, brightness) to a table, .csv or .json",
+    )
+    run.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace files that exist; by default those made from the same image by the same recipe are "
+        "skipped, others are an error",
+    )
     run.set_defaults(command=_run)
 
 

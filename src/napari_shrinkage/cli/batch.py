@@ -1,28 +1,30 @@
 """`run`: many files, one after the other; one that cannot be used does not cost the others their turn."""
 
 import argparse
-import os
-import time
-import warnings
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 from tqdm import tqdm
 
-from ..conversion import converted_result, wanted_dtype
-from ..engine import Progress, Result, run
-from ..files import FORMATS, FileProblem, checked_target, ending, made_folder, read_record, write
+from ..batch import (
+    BatchProgress,
+    FileReport,
+    append_report,
+    check_report,
+    counted,
+    planned_targets,
+    restoring_files,
+)
+from ..files import FORMATS, FileProblem, made_folder, read_record
 from ..methods import members
-from ..noise import Gaussian, NoiseModel, NoiseWarning
+from ..noise import Gaussian, NoiseModel
 from ..recipe import Recipe, Step, load_recipe
 from ..restorers import NAMED, PRESETS, Restorer, named
-from ..stack import Stack
 from . import BAD_INPUT, say
-from .inputs import image_files, read_input
+from .inputs import image_files
 
-A_FOLDER = "give a folder, or a pattern with {name} in it"
 EXPECTED = (ValueError, TypeError, OSError, MemoryError)
 
 
@@ -30,19 +32,65 @@ def run_files(arguments: argparse.Namespace) -> int:
     """Denoise every input; return 0, or 2 if one could not be used."""
     try:
         recipe = wished_recipe(arguments)
-        sources, failed = image_files(arguments.input)
-        targets = planned_targets(sources, arguments.output)
+        if arguments.report:
+            made_folder(Path(arguments.report).parent)
+            check_report(Path(arguments.report))
+        sources, refused = image_files(arguments.input)
+        pairs = planned_targets(sources, arguments.output)
+        reports = _reported(pairs, recipe, arguments)
     except EXPECTED as error:
-        say(str(error))
+        say(str(error) or type(error).__name__)
         return BAD_INPUT
-    for source, target in targets:
-        try:
-            _denoise_file(source, target, recipe, arguments)
-        except EXPECTED as error:
-            failed += 1
-            text = str(error) or type(error).__name__
-            say(text if str(source) in text or str(target) in text else f"{source}: {text}")
-    return BAD_INPUT if failed else 0
+    if len(reports) > 1:
+        print(f"{counted(reports)}.")
+    return BAD_INPUT if refused or any(report.status == "failed" for report in reports) else 0
+
+
+def _reported(
+    pairs: list[tuple[Path, Path]], recipe: Recipe, arguments: argparse.Namespace
+) -> list[FileReport]:
+    """Restore the files; tell of each, and append it to the report, as soon as it has come to its end."""
+    reports = []
+    work = restoring_files(
+        pairs, recipe, arguments.axes, arguments.dtype, arguments.compression, arguments.overwrite
+    )
+    with closing(work), tqdm(total=1, disable=None, leave=False, unit="tile") as bar:
+        for progress in work:
+            _show(bar, progress)
+            if progress.report is not None:
+                bar.clear()
+                if arguments.report:
+                    append_report(Path(arguments.report), progress.report)
+                TELLING[progress.report.status](progress.report)
+                reports.append(progress.report)
+    return reports
+
+
+def _tell_done(report: FileReport) -> None:
+    """Print where the result is, and what a reader should know."""
+    print(f"{report.source} -> {report.target} ({report.seconds:.2f} s)")
+    for message in report.messages:
+        print(f"  {message}")
+    if report.brightness is not None and report.brightness.passed is False:
+        print(f"  Brightness: {report.brightness.sentence}")
+
+
+def _tell_skipped(report: FileReport) -> None:
+    print(f"{report.source} -> {report.target} skipped. {report.messages[-1]}")
+
+
+def _tell_failed(report: FileReport) -> None:
+    say(report.error)
+
+
+TELLING = {"done": _tell_done, "skipped": _tell_skipped, "failed": _tell_failed}
+
+
+def _show(bar: Any, progress: BatchProgress) -> None:
+    place = f"{progress.place + 1}/{progress.files} " if progress.files > 1 else ""
+    bar.set_description(f"{place}{progress.source.name}", refresh=False)
+    bar.total, bar.n = progress.total, progress.done
+    bar.set_postfix_str(progress.message)
 
 
 def wished_recipe(arguments: argparse.Namespace) -> Recipe:
@@ -62,98 +110,6 @@ def wished_recipe(arguments: argparse.Namespace) -> Recipe:
         recipe = recipe.with_value(path.strip(), text.strip())
     device, threads = arguments.device or recipe.device, arguments.threads or recipe.threads
     return replace(recipe, device=device, threads=threads)
-
-
-def planned_targets(sources: list[Path], output: str) -> list[tuple[Path, Path]]:
-    """Return the file that each input is written to.
-
-    Raises
-    ------
-    FileProblem
-        If several inputs would be written to one file, or one over itself.
-    """
-    if not output.strip():
-        raise FileProblem('the output has no name; give a file, a folder ("./" is this one) or a pattern.')
-    known = output.lower().endswith(tuple(FORMATS))
-    into_folder = output.endswith(("/", os.sep)) or (Path(output).is_dir() and not known)
-    into_folder = into_folder or (not known and "{name}" not in output and not Path(output).suffix)
-    pairs = []
-    for source in sources:
-        target = Path(output) / source.name if into_folder else Path(output.replace("{name}", _stem(source)))
-        ending(target)
-        pairs.append((source, target))
-    _refuse_collisions(pairs, output)
-    return pairs
-
-
-def _refuse_collisions(pairs: list[tuple[Path, Path]], output: str) -> None:
-    taken: dict[Path, Path] = {}
-    for source, target in pairs:
-        place = target.resolve()
-        if place == source.resolve():
-            raise FileProblem(
-                f"{source} would be written over itself; give another folder, or a pattern such as "
-                '"{name}_denoised.ome.tif".'
-            )
-        if place in taken:
-            alike = _stem(source) == _stem(taken[place])
-            advice = "denoise files of the same name in runs of their own" if alike else A_FOLDER
-            raise FileProblem(f"{source} and {taken[place]} would both be written to {target}; {advice}.")
-        taken[place] = source
-
-
-def _stem(source: Path) -> str:
-    return source.name[: -len(ending(source))]
-
-
-def _denoise_file(source: Path, target: Path, recipe: Recipe, arguments: argparse.Namespace) -> None:
-    started = time.perf_counter()
-    stack = read_input(source, arguments.axes)
-    wish = arguments.dtype or _usual_dtype(target)
-    made_folder(target.parent)
-    checked_target(target, arguments.compression, arguments.overwrite, _expected(stack, wish))
-    with tqdm(total=1, desc=source.name, disable=None, leave=False, unit="tile") as bar:
-        result = _restored(recipe, stack, bar)
-        result = converted_result(result, wish, stack.array.dtype)
-        write(
-            target,
-            result.stack,
-            result.record,
-            arguments.compression,
-            arguments.overwrite,
-            progress=lambda done, total: _show(bar, Progress(done, total, "writing")),
-        )
-    print(f"{source} -> {target} ({time.perf_counter() - started:.2f} s)")
-    for message in result.record.messages:
-        print(f"  {message}")
-
-
-def _expected(stack: Stack, wish: str) -> Stack:
-    """Return a stack like the output, which takes no memory: what can be known of it before the work."""
-    zero = np.zeros((), wanted_dtype(wish, stack.array.dtype))
-    return stack.with_array(np.broadcast_to(zero, stack.shape))
-
-
-def _restored(recipe: Recipe, stack: Stack, bar: Any) -> Result:
-    """Drain a run, showing its progress; verdicts on noise come with the record, not as warnings."""
-    work = run(recipe, stack)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NoiseWarning)
-        while True:
-            try:
-                _show(bar, next(work))
-            except StopIteration as end:
-                return end.value  # type: ignore[no-any-return]
-
-
-def _show(bar: Any, progress: Progress) -> None:
-    bar.total = progress.total
-    bar.n = progress.done
-    bar.set_postfix_str(progress.message)
-
-
-def _usual_dtype(target: Path) -> str:
-    return "same" if ending(target) == ".png" else "float32"
 
 
 def _restorer(name: str) -> Restorer:

@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..files import FileProblem, ending, read
+from ..batch import images_in
+from ..files import FORMATS, FileProblem, ending, read
 from ..stack import Stack
 from . import say
 
@@ -21,19 +22,29 @@ def image_files(words: Sequence[str]) -> tuple[list[Path], int]:
     Parameters
     ----------
     words : sequence of str
-        Paths, or patterns such as "*.tif" where the shell has not expanded them (Windows, quotes).
+        Paths of files and folders, or patterns such as "*.tif" where the shell has not expanded them
+        (Windows, quotes). A folder stands for the images in it.
     """
     found: list[Path] = []
     refused = 0
     for path in (path for word in words for path in _matches(word)):
         try:
-            ending(path)
-            found.append(path)
+            found += _images(path)
         except FileProblem as problem:
             refused += 1
-            folder = f"{path} is a folder; name the files in it, such as {path / '*.tif'}."
-            say(folder if path.is_dir() else str(problem))
+            say(str(problem))
     return found, refused
+
+
+def _images(path: Path) -> list[Path]:
+    """Return a file, or the images in a folder that is none itself."""
+    if not path.is_dir() or path.name.lower().endswith(tuple(FORMATS)):
+        ending(path)
+        return [path]
+    images = images_in(path)
+    if not images:
+        raise FileProblem(f"the folder {path} holds no images ({', '.join(FORMATS)}).")
+    return images
 
 
 def read_input(path: Path, axes: str | None) -> Stack:
