@@ -17,6 +17,7 @@ from ..pyramid import coarsened, halved_shapes
 from ..recipe import Record
 from ..stack import Stack
 from .naming import named
+from .on_demand import on_demand
 from .pages import Report
 from .problems import FileProblem, reading
 from .units import unit_name
@@ -31,14 +32,14 @@ VERSION = "0.5"
 
 def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
     """Read the full resolution of an OME-Zarr image, or a bare Zarr array; see `files.read`."""
-    import dask.array as da
     import zarr
 
     with reading(path, "Zarr folder"):
         node = _image_group(zarr.open(path.absolute(), mode="r"))  # for workers in other folders
         about = {} if isinstance(node, zarr.Array) else _multiscale(node)
         array = node if isinstance(node, zarr.Array) else node[about["datasets"][0]["path"]]
-        pixels = np.asarray(array[...]) if lazy is False else da.from_array(array, chunks=array.chunks)
+        whole = lazy is False
+        pixels = np.asarray(array[...]) if whole else on_demand(array, path, "Zarr folder", array.chunks)
     if not about:
         return Stack(pixels, axes or "", source=str(path))
     own = _colored(Stack(pixels, *_grid(about)), about)
@@ -82,9 +83,7 @@ def created(part: Path, stack: Stack, compression: str, side: int = SIDE) -> lis
     like = ordered(stack)
     group = zarr.open_group(part, mode="w-", zarr_format=3)
     shapes = halved_shapes(like.shape, like.axes)
-    return [
-        _created(group, str(level), shape, like, compression, side) for level, shape in enumerate(shapes)
-    ]
+    return [_created(group, str(level), shape, like, compression, side) for level, shape in enumerate(shapes)]
 
 
 def describe(part: Path, stack: Stack, record: Record | None) -> None:
@@ -162,9 +161,7 @@ def _transposed(stack: Stack, order: list[int]) -> Stack:
     )
 
 
-def _created(
-    group: Any, name: str, shape: tuple[int, ...], stack: Stack, compression: str, side: int
-) -> Any:
+def _created(group: Any, name: str, shape: tuple[int, ...], stack: Stack, compression: str, side: int) -> Any:
     chunks = tuple(min(n, side) if letter in "YX" else 1 for n, letter in zip(shape, stack.axes, strict=True))
     return group.create_array(
         name,

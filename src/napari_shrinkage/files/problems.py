@@ -9,9 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import struct
 import uuid
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,18 +27,6 @@ REASONS = {
     errno.ENAMETOOLONG: "its name is too long",
     errno.EEXIST: "there is a file of that name",
 }
-DAMAGE = (
-    ValueError,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    SyntaxError,
-    struct.error,
-    zlib.error,
-)
 ZARR_FILES = ("zarr.json", ".zgroup", ".zarray")  # one of them is in every Zarr folder
 
 
@@ -50,7 +36,7 @@ class FileProblem(ValueError):
 
 @contextmanager
 def reading(path: Path, what: str) -> Iterator[None]:
-    """Turn every error of a decoder into a `FileProblem` that calls the file a damaged `what`."""
+    """Turn every error of a decoder, of any type, into a `FileProblem`: the file is a damaged `what`."""
     try:
         yield
     except FileProblem:
@@ -60,7 +46,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
         raise FileProblem(f"{path} cannot be read: {reason}.") from error
     except MemoryError as error:
         raise FileProblem(f"{path} cannot be read: it claims to be larger than the memory.") from error
-    except DAMAGE as error:
+    except Exception as error:
         raise FileProblem(f"{path} cannot be read: {_damaged(what, error)}.") from error
 
 

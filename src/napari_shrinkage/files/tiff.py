@@ -20,6 +20,7 @@ from ..methods import Json
 from ..recipe import Record
 from ..stack import Stack
 from .naming import named
+from .on_demand import on_demand
 from .pages import Report, pages
 from .problems import FileProblem, reading
 from .units import unit_name
@@ -37,7 +38,7 @@ def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
     with opened(path) as file:
         series = file.series[0]
         _warn_of_others(path, len(file.series))
-        array, letters = _pixels(series, lazy)
+        array, letters = _pixels(series, lazy, path)
         spacing, units = grid(file, letters)
     return named(array, letters, spacing, units, axes, str(path))
 
@@ -142,22 +143,22 @@ class _Complaints(logging.Handler):
             self.texts.append(record.getMessage().rpartition("> ")[2])
 
 
-def _pixels(series: Any, lazy: bool | None) -> tuple[Any, str]:
+def _pixels(series: Any, lazy: bool | None, path: Path) -> tuple[Any, str]:
     """Return the pixels of a series, and one letter per axis."""
     letters = _letters(series.axes, series.shape)
     lazy = series.nbytes > LAZY_BYTES if lazy is None else lazy
-    array = _lazily(series) if lazy else series.asarray()
+    array = _lazily(series, path) if lazy else series.asarray()
     planar = "S" in series.axes and letters.endswith("C") and not series.axes.endswith("S")
     return (_moved(array, series.axes.index("S")) if planar else array), letters
 
 
-def _lazily(series: Any) -> Any:
-    import dask.array as da
+def _lazily(series: Any, path: Path) -> Any:
     import zarr
 
     stored = zarr.open(series.aszarr(level=0), mode="r")
     plane = 3 if series.axes.endswith("S") else 2
-    return da.from_array(stored, chunks=(1,) * (len(series.shape) - plane) + series.shape[-plane:])
+    chunks = (1,) * (len(series.shape) - plane) + series.shape[-plane:]
+    return on_demand(stored, path, "TIFF file", chunks)
 
 
 def _moved(array: Any, axis: int) -> Any:
