@@ -24,6 +24,8 @@ from .restorers.base import Restorer
 FORMAT = 1
 BRIGHTNESS_SIDE = 15  # of the box, taken twice, over which a restoration keeps the mean of counted light
 BRIGHTNESS_REACH = BRIGHTNESS_SIDE - 1
+IN_PLAN = {"restorer": dict, "noise": dict, "device": str, "device_reason": str, "threads": int}
+IN_RECORD = {"input": dict, "versions": dict, "created": str, "seconds": (float, int), "messages": list}
 LIBRARIES = ("napari-shrinkage", "numpy", "scipy", "PyWavelets", "numba", "torch")
 F = TypeVar("F", bound=Method)
 
@@ -72,10 +74,10 @@ class Recipe:
     def __post_init__(self) -> None:
         if not self.steps or not all(isinstance(step, Step) for step in self.steps):
             raise TypeError(f"a recipe is a tuple of at least one Step; this is {self.steps!r}.")
-        if self.device.partition(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+        if str(self.device).partition(":")[0] not in ("auto", "cpu", "cuda", "mps"):
             raise ValueError(f"device={self.device!r}: expected auto, cpu, cuda (or cuda:N) or mps.")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads={self.threads}: expected at least 1, or None for every core.")
+        if self.threads is not None and (type(self.threads) is not int or self.threads < 1):
+            raise ValueError(f"threads={self.threads!r}: expected at least 1, or None for every core.")
 
     @classmethod
     def of(cls, restorer: Restorer, noise: NoiseModel | None = None, **settings: Any) -> Recipe:
@@ -243,18 +245,16 @@ class Record:
 
     @classmethod
     def from_json(cls, data: Json) -> Record:
-        """Build the record that `to_json` wrote."""
+        """Build the record that `to_json` wrote.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If it lacks something, or names unknown methods or parameters.
+        """
         recipe = Recipe.from_json(data)
-        plans = tuple(
-            Plan(
-                step.restorer,
-                cast(NoiseModel, step.noise),
-                entry["device"],
-                entry["device_reason"],
-                entry["threads"],
-            )
-            for step, entry in zip(recipe.steps, data["steps"], strict=True)
-        )
+        _check_entries(data, IN_RECORD, "a record")
+        plans = tuple(map(_plan, recipe.steps, data["steps"]))
         return cls(
             plans,
             data["input"],
@@ -282,10 +282,9 @@ def load_recipe(path: str | Path) -> Recipe:
         If a value has the wrong type.
     """
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a recipe: it is not valid JSON ({error}).") from error
-    return Recipe.from_json(data)
+        return Recipe.from_json(_json(Path(path)))
+    except RecursionError as error:
+        raise ValueError(f"{path} is not a recipe: its values are nested too deeply.") from error
 
 
 def software_versions() -> dict[str, str]:
@@ -297,6 +296,30 @@ def software_versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of characters, of grammar, or of the length of a number
+        raise ValueError(f"{path} is not a recipe: it is not valid JSON ({error}).") from error
+
+
+def _plan(step: Step, entry: Json) -> Plan:
+    """Return the plan of a record's step, in which nothing may be left open."""
+    _check_entries(entry, IN_PLAN, "a step of a record")
+    try:
+        return Plan(step.restorer, cast(NoiseModel, step.noise), *(entry[name] for name in list(IN_PLAN)[2:]))
+    except AssertionError as error:
+        raise ValueError(f"a record says every number, but in this one {error}.") from error
+
+
+def _check_entries(data: Json, wanted: Mapping[str, Any], what: str) -> None:
+    """Raise an error unless a JSON object has these entries, of these types."""
+    for name, kind in wanted.items():
+        if not isinstance(data.get(name), kind):
+            words = getattr(kind, "__name__", "number")
+            raise ValueError(f"{what} has {name!r}, a {words}; this one has {data.get(name)!r} there.")
 
 
 def _step(entry: Any) -> Step:
