@@ -18,13 +18,15 @@ from torch import Tensor, nn
 from .dncnn import Dncnn, Fdncnn
 from .ffdnet import Ffdnet, ResidualFfdnet
 from .unet import Unet
+from .weights import check_finite
 from .zoo import first_line, from_zoo
 
 WRAPPERS = ("params_ema", "params", "model_state_dict", "state_dict", "model", "net", "network")
 WRAPPED = "module."  # before the names of a network that was trained on several devices
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 IRCNN_DEPTH = 7
-TORN = (RuntimeError, EOFError, LookupError, TypeError, ValueError)  # what torch trips over in other files
+# What torch trips over in other files.
+TORN = (RuntimeError, EOFError, LookupError, TypeError, ValueError, OSError)
 
 State = dict[str, Tensor]
 Shape = tuple[int | None, ...]
@@ -132,6 +134,7 @@ def _tensors(loaded: Any, path: Path) -> State:
                 f"{path} holds a {type(value).__name__} named {name!r}; expected tensors by name, a "
                 f"state_dict, alone or as one of {', '.join(WRAPPERS)}."
             )
+    check_finite(loaded, path)
     return {str(name).removeprefix(WRAPPED): _in_float32(value) for name, value in loaded.items()}
 
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .weights import FOLDER, checked_path, load_into, metadata
+from .weights import FOLDER, checked_path, load_into, metadata, strongest_noise
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -151,7 +151,6 @@ def header_of(path: Path) -> dict[str, str]:
 def _card(path: Path, checksum: str) -> Card:
     network: Any = _network(path, checksum)
     told = header_of(path)
-    limit = float(told["sigma_max"]) if "sigma_max" in told else None
     return Card(
         path=path,
         checksum=checksum,
@@ -161,7 +160,7 @@ def _card(path: Path, checksum: str) -> Card:
         multiple_of=network.multiple_of,
         told=network.told,
         residual=hasattr(network, "noise"),
-        sigma_max=limit,
+        sigma_max=strongest_noise(told, path),
         facts=told,
     )
 
@@ -173,13 +172,24 @@ def _network(path: Path, checksum: str) -> nn.Module:
     with torch.inference_mode(False):
         told = header_of(path)
         if told.get("network") in OWN:
-            network = _own(told["network"], int(told["colors"]))
+            network = _own(told["network"], _colors(told, path))
             load_into(network, path)
         else:
             from .foreign import read_denoiser
 
             network = read_denoiser(path)
         return network.eval().requires_grad_(False)
+
+
+def _colors(told: Mapping[str, str], path: Path) -> int:
+    """Return how many colours a network of ours restores together, as its file's header says."""
+    found = {str(colors): colors for colors in KINDS}.get(told.get("colors", ""))
+    if found is None:
+        raise ValueError(
+            f"the header of {path} says colors={told.get('colors')!r}; 1 or 3 was expected. Use a file that "
+            "its training script wrote."
+        )
+    return found
 
 
 def _own(name: str, colors: int) -> nn.Module:

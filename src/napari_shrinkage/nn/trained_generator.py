@@ -12,6 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from .weights import checked_path, load_into, metadata
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from .generator import GeneratorNetwork
 
 NETWORK = "generator"
+NUMBERS = ("low", "high", "error", "limit")  # in the header
+LARGEST = 2**22  # pixels of an image
 IN_FULL = ("mean", "covariance")  # kept in float32: a covariance has to stay positive
 
 
@@ -112,10 +116,28 @@ def _read(path: Path, checksum: str) -> TrainedGenerator:
             f"{path} holds no generator, but {told.get('network', 'weights without a name')!r}. Give a file "
             "that fitting a GeneratorPrior wrote."
         )
-    y, x = (int(n) for n in told["shape"].split(","))
+    shape, latent, numbers = _header_of(path, told)
     with torch.inference_mode(False):
-        network = NETWORKS[told["kind"]]((y, x), int(told["latent"]))
+        network = NETWORKS[told["kind"]](shape, latent)
         load_into(network, path)
         network.eval().requires_grad_(False)
-    low, high, error, limit = (float(told[name]) for name in ("low", "high", "error", "limit"))
+    low, high, error, limit = numbers
     return TrainedGenerator(network, low, high, error, limit, told)
+
+
+def _header_of(path: Path, told: Mapping[str, str]) -> tuple[tuple[int, int], int, list[float]]:
+    """Return the shape of an image, the length of a code, and low, high, error and limit."""
+    from .generator import NETWORKS
+
+    try:
+        y, x = (int(n) for n in told["shape"].split(","))
+        latent, numbers = int(told["latent"]), [float(told[name]) for name in NUMBERS]
+        sizes_fit = 0 < y * x <= LARGEST and y > 0 and 0 < latent <= y * x
+        if sizes_fit and told["kind"] in NETWORKS and np.isfinite(numbers).all():
+            return (y, x), latent, numbers
+    except (KeyError, ValueError):
+        pass
+    raise ValueError(
+        f"the header of {path} does not tell kind, shape, latent, {', '.join(NUMBERS)} as a generator's "
+        "does. Give a file that fitting a GeneratorPrior wrote."
+    )

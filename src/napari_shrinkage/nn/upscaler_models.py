@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .models import WeightFile, header_of, models_in
-from .weights import FOLDER, checked_path, load_into
+from .weights import FOLDER, checked_path, load_into, strongest_noise
 
 if TYPE_CHECKING:
     from .rdn import Rdn
@@ -117,7 +117,7 @@ def _card(path: Path, checksum: str) -> UpscalerCard:
         scales=(network.scale,) if isinstance(network, Rdn) else network.scales,
         reach=network.reach,
         told=not isinstance(network, Rdn),
-        sigma_max=float(facts["sigma_max"]) if "sigma_max" in facts else None,
+        sigma_max=strongest_noise(facts, path),
         degradations=facts.get("degradations", ""),
         facts=facts,
     )

@@ -11,11 +11,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from torch.nn import Module
 
 FOLDER = Path(__file__).parent / "weights"
@@ -142,13 +144,30 @@ def metadata(path: str | Path) -> dict[str, str]:
         ) from error
 
 
+def strongest_noise(told: Mapping[str, str], path: Path) -> float | None:
+    """Return the largest noise std that a network was trained on, as its file's header says; None if unsaid.
+
+    Raises
+    ------
+    ValueError
+        If the header says something else than a number.
+    """
+    try:
+        return float(told["sigma_max"]) if "sigma_max" in told else None
+    except ValueError:
+        raise ValueError(
+            f"the header of {path} says sigma_max={told['sigma_max']!r}; a number was expected. Use a file "
+            "that its training script wrote."
+        ) from None
+
+
 def load_into(module: Module, path: str | Path) -> None:
     """Put the tensors of a weight file into a module whose parameters have their names and shapes.
 
     Raises
     ------
     ValueError
-        If names or shapes differ; the message lists them.
+        If names or shapes differ (the message lists them), or a weight is not finite.
     """
     from safetensors.torch import load_file
 
@@ -165,7 +184,24 @@ def load_into(module: Module, path: str | Path) -> None:
             f"the weights in {path} are not those of a {type(module).__name__} of this size "
             f"({'; '.join(differing)}). Use a file that its training script wrote."
         )
+    check_finite(found, path)
     module.load_state_dict(found)
+
+
+def check_finite(tensors: Mapping[str, Tensor], path: str | Path) -> None:
+    """Raise an error if a tensor of a weight file holds a value that is not finite.
+
+    Raises
+    ------
+    ValueError
+        Which names the first.
+    """
+    for name, tensor in tensors.items():
+        if not tensor.isfinite().all():
+            raise ValueError(
+                f"{path} holds values that are not finite, in {name!r}: it is damaged, or its training went "
+                "astray. Use another file."
+            )
 
 
 @lru_cache(maxsize=8)
