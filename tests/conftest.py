@@ -35,6 +35,7 @@ if not QOpenGLContext().create():
 
 os.environ.setdefault("NAPARI_CONFIG", "")  # read and write no settings of the user
 hypothesis.settings.register_profile("untimed", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=2000)  # --hypothesis-profile long
 hypothesis.settings.load_profile("untimed")
 
 
