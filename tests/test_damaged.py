@@ -66,6 +66,19 @@ def test_a_damaged_chunk_is_one_line_on_the_command_line(tmp_path, capsys):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.ome.zarr"]
 
 
+@pytest.mark.parametrize("axes", [[{}, {}, {}], "TYX", [{"name": 3}] * 3, [{"name": "y"}] * 3, None])
+def test_an_ome_zarr_image_without_names_of_axes_is_damaged(tmp_path, axes):
+    path = files.write(tmp_path / "a.ome.zarr", SERIES)
+    about = json.loads((path / "zarr.json").read_text())
+    about["attributes"]["ome"]["multiscales"][0]["axes"] = axes
+    (path / "zarr.json").write_text(json.dumps(about))
+    if axes == "TYX":
+        assert files.read(path).axes == axes
+    else:
+        with pytest.raises(files.FileProblem, match="it is damaged"):
+            files.read(path)
+
+
 def chunks(data):
     """Return name, start and length of the content of every chunk of a PNG."""
     at, found = 8, {}

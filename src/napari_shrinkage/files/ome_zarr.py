@@ -40,9 +40,9 @@ def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
         array = node if isinstance(node, zarr.Array) else node[about["datasets"][0]["path"]]
         whole = lazy is False
         pixels = np.asarray(array[...]) if whole else on_demand(array, path, "Zarr folder", array.chunks)
-    if not about:
+        own = _colored(Stack(pixels, *_grid(about)), about) if about else None
+    if own is None:
         return Stack(pixels, axes or "", source=str(path))
-    own = _colored(Stack(pixels, *_grid(about)), about)
     return named(own.array, own.axes, own.spacing, own.units, axes, str(path))
 
 
