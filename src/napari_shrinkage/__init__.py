@@ -88,6 +88,8 @@ _HOME = {
     "EmpiricalWiener": "restorers",
     "Let": "restorers",
     "NonLocalMeans": "restorers",
+    "ScaleMixture": "restorers",
+    "ShapeAdaptiveDct": "restorers",
     "Cnn": "restorers",
     "LearnedDct": "restorers",
     "HotPixels": "restorers",

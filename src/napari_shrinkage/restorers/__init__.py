@@ -17,6 +17,8 @@ from .hot_pixels import HotPixels
 from .learned_dct import LearnedDct
 from .let import Let
 from .nl_means import NonLocalMeans
+from .scale_mixtures import ScaleMixture
+from .shape_adaptive import ShapeAdaptiveDct
 from .shrinkage import Shrinkage
 from .upscale import Upscale
 from .wiener import EmpiricalWiener
@@ -27,6 +29,8 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
         "let": Let(),
         "dct": Shrinkage(transform=SlidingDCT(), rule=Hard(), threshold=Profile()),
         "dct-wiener": EmpiricalWiener(),
+        "sa-dct": ShapeAdaptiveDct(),
+        "gsm": ScaleMixture(),
         "learned-dct": LearnedDct(),
         "unet": Cnn(),
         "ffdnet": Cnn(model="ffdnet"),
@@ -74,6 +78,8 @@ __all__ = [
     "Let",
     "NonLocalMeans",
     "Restorer",
+    "ScaleMixture",
+    "ShapeAdaptiveDct",
     "Shrinkage",
     "Upscale",
     "named",
