@@ -16,6 +16,7 @@ except PackageNotFoundError:
 
 _HOME = {
     "restore": "api",
+    "restore_file": "api",
     "estimate_noise": "api",
     "compare": "api",
     "fit": "api",

@@ -12,20 +12,23 @@ from typing import Any, cast
 
 import numpy as np
 
+from . import files
 from .checking import TrustReport, checking
 from .comparing import Candidate, Comparison, comparing
+from .conversion import converted_result
 from .degradation import Bicubic, Degradation
 from .diagnostics import unsupported_detail as _unsupported_detail
-from .engine import drain, resolve, restored
+from .engine import drain, resolve, restored, run
 from .estimators import FromImage, NoiseEstimator, estimated_noise
 from .estimators.from_image import MODELS, Kind
 from .fitting import fitting, usual_loss
 from .losses import Loss
 from .noise import Gaussian, NoiseMap, NoiseModel
-from .recipe import Plan, Recipe
+from .recipe import Plan, Recipe, Record
 from .restorers import Degrade, Upscale, named
 from .restorers.base import Restorer
 from .stack import Array, Stack
+from .storing import stored
 
 BICUBIC = Bicubic()
 
@@ -88,6 +91,75 @@ def restore(
         plan = resolve(step, stack, recipe.device, recipe.threads)
         stack = stack.with_array(restored(plan, stack), plan.magnification)
     return stack.array
+
+
+def restore_file(
+    source: str | Path,
+    target: str | Path,
+    method: str | Restorer | Recipe = "balanced",
+    noise: NoiseModel | float | Array | None = None,
+    axes: str | None = None,
+    dtype: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    compression: str | None = None,
+    overwrite: bool = False,
+) -> Record:
+    """Restore an image file into another; into OME-Zarr block by block, however large it is.
+
+    Parameters
+    ----------
+    source, target : str or Path
+        Their endings decide the formats, see `files.FORMATS`.
+    method, noise, axes, device, threads
+        As for `restore`; None for `axes` takes those of the file.
+    dtype : str, optional
+        "float32", "same" for that of the source, or another of `conversion.DTYPES`; None is "same" for PNG
+        and float32 for all others.
+    compression : str, optional
+        One of `files.COMPRESSIONS`; None takes the format's own.
+    overwrite : bool
+        Whether an existing file is replaced.
+
+    Returns
+    -------
+    Record
+        How the target was made; it stands in the target too where the format keeps one.
+
+    Raises
+    ------
+    FileProblem
+        If a file cannot be read or written; the message says why.
+    TypeError, ValueError
+        As for `restore`.
+
+    Notes
+    -----
+    Into OME-Zarr, the image and its pyramid are made by blocks: on the workers of a `distributed.Client` if
+    there is one, else in threads. The same call takes up a run that was interrupted (`storing.stored`).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> import napari_shrinkage as ns
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> np.save(folder / "noisy.npy", 100 + 5 * np.random.default_rng(0).standard_normal((64, 64)))
+    >>> record = ns.restore_file(folder / "noisy.npy", folder / "restored.ome.zarr", "dct", noise=5)
+    >>> record.input["shape"]
+    [64, 64]
+    """
+    target = Path(target)
+    stack, recipe = files.read(source, axes), recipe_of(method, noise, device, threads)
+    if files.FORMATS[files.ending(target)] == "ome_zarr":
+        wish = dtype or "float32"
+        return drain(stored(recipe, stack, target, dtype=wish, compression=compression, overwrite=overwrite))
+    files.checked_target(target, compression, overwrite)
+    wish = dtype or ("same" if files.ending(target) == ".png" else "float32")
+    result = converted_result(drain(run(recipe, stack)), wish, stack.array.dtype)
+    files.write(target, result.stack, result.record, compression, overwrite)
+    return result.record
 
 
 def upscale(
