@@ -53,7 +53,7 @@ def measured(preset: str, rounds: int, color: bool) -> tuple[list[float], list[f
     from napari_shrinkage.restorers import named
     from napari_shrinkage.tiles import restore_region
 
-    kernels._compile([8])
+    kernels._compile([(8, 8)])
     viewer = napari.Viewer(show=True)
     viewer.window.resize(1280, 800)
     viewer.add_image(photograph(color), name="photograph")

@@ -1,9 +1,9 @@
 """Compiled CPU kernels: numba functions with one signature each, compiled once and kept on disk.
 
-Convention: numba's disk cache knows a function by its name, its own file and its closure. A module of kernels
-that inline functions of other files therefore writes them out inside a function of those files' `digest`.
-Kernels hold no state and let go of Python's lock; `in_parts` gives their work to threads. This module imports
-numba: import it when work begins, not before.
+Convention: numba's disk cache knows a function by its name, its own file and its closure. A kernel that
+inlines functions of other files has their `digest` in its name or its closure; a `variant` is one of several
+kernels of one body. Kernels hold no state and let go of Python's lock; `in_parts` gives their work to
+threads. This module imports numba: import it when work begins, not before.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from numba import njit, types
@@ -25,6 +25,11 @@ Function = Callable[..., Any]
 
 # Products and sums may fuse, the sign of zero does not matter; NaN and the order of terms keep their meaning.
 OPTIONS: dict[str, Any] = {"nogil": True, "fastmath": {"contract", "nsz"}, "error_model": "numpy"}
+
+_no_wrappers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+inlined: Callable[[Function], Function] = njit(
+    forceinline=True, **_no_wrappers, **OPTIONS
+)  # parts of kernels
 
 _log = logging.getLogger(__name__)
 _compiling = threading.Lock()
@@ -76,6 +81,23 @@ def _compiled(function: Function, signature: Any) -> Function:
     kernel.compile(signature)
     kernel.disable_compile()  # so that calls convert: writable arrays pass as read-only
     return kernel  # type: ignore[no-any-return]
+
+
+def variant(function: Function, name: str, **functions: Function) -> Function:
+    """Return a copy of a function that finds other functions under its global names.
+
+    Parameters
+    ----------
+    function : callable
+        Without a closure. Its copies have one body, but each is a kernel of its own.
+    name : str
+        What the disk cache knows the copy by: it should tell all that is inlined, and their `digest`.
+    **functions : callable
+        What the copy calls by these names.
+    """
+    copy = FunctionType(function.__code__, {**function.__globals__, **functions}, name)
+    copy.__qualname__ = name
+    return copy
 
 
 def array(ndim: int, dtype: Any = types.float32, *, readonly: bool = False) -> Any:

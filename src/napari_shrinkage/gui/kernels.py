@@ -19,15 +19,16 @@ from ..transforms.block_dct import SlidingDCT
 
 TORCH_CPU = "cpu:0"  # the CPU by torch's name for it: `Restorer.build` gives "cpu" its fused kernel
 POLL_SECONDS = 0.05
-_ready: set[int] = set()
-_asked: set[int] = set()
+Patch = tuple[int, ...]  # (size, size) or (depth, size, size)
+_ready: set[Patch] = set()
+_asked: set[Patch] = set()
 _lock = threading.Lock()
 
 
-def warm_up(sizes: set[int] | None = None) -> None:
-    """Begin to load or compile the kernels of some block sizes; returns at once."""
+def warm_up(patches: set[Patch] | None = None) -> None:
+    """Begin to load or compile the kernels of some blocks; returns at once."""
     with _lock:
-        new = (sizes or {8}) - _asked
+        new = (patches or {(8, 8)}) - _asked
         _asked.update(new)
     if new:
         threading.Thread(target=_compile, args=(sorted(new),), name="shrinkage kernels", daemon=True).start()
@@ -35,10 +36,10 @@ def warm_up(sizes: set[int] | None = None) -> None:
 
 def waits_for_kernel(plan: Plan) -> bool:
     """Whether a plan would have to wait for a kernel now; begins to compile it."""
-    sizes = _sizes(plan)
-    if sizes <= _ready:
+    patches = _patches(plan)
+    if patches <= _ready:
         return False
-    warm_up(sizes)
+    warm_up(patches)
     return True
 
 
@@ -54,16 +55,16 @@ def waiting(plan: Plan) -> Generator[Progress, None, None]:
         time.sleep(POLL_SECONDS)
 
 
-def _sizes(plan: Plan) -> set[int]:
-    """Return the block sizes whose kernels a plan uses."""
+def _patches(plan: Plan) -> set[Patch]:
+    """Return the shapes of the blocks whose kernels a plan uses."""
     if plan.device != "cpu" or not plan.restorer.is_fused:
         return set()
-    return {value.side for value in nested(plan.restorer) if isinstance(value, SlidingDCT)}
+    return {value.sizes for value in nested(plan.restorer) if isinstance(value, SlidingDCT)}
 
 
-def _compile(sizes: list[int]) -> None:
+def _compile(patches: list[Patch]) -> None:
     from ..transforms.dct_kernels import compile_kernels
 
-    for size in sizes:
-        compile_kernels([size])
-        _ready.add(size)
+    for patch in patches:
+        compile_kernels([patch])
+        _ready.add(patch)

@@ -144,25 +144,19 @@ class Shrinkage(Restorer):
 
 
 def has_kernel(transform: Transform) -> bool:
-    """Whether the fused CPU kernels cover this transform: square blocks of a covered size at every pixel."""
-    return (
-        isinstance(transform, SlidingDCT)
-        and transform.ndim == 2
-        and transform.stride == 1
-        and transform.side in FUSED_SIZES
-    )
+    """Whether the fused CPU kernels cover this transform: blocks of a covered size at every pixel."""
+    return isinstance(transform, SlidingDCT) and transform.stride == 1 and transform.side in FUSED_SIZES
 
 
 def coefficient_stds(transform: SlidingDCT, correlation: Autocorrelation | None) -> Float:
-    """Return the noise std of every coefficient of a plane's block, (size, size)."""
+    """Return the noise std of every coefficient of a block, as large as the block."""
     gains = transform.noise_gain(correlation)
-    return np.asarray([gains[band.key] for band in transform.subbands()], np.float32).reshape(
-        transform.side, transform.side
-    )
+    stds = np.asarray([gains[band.key] for band in transform.subbands()], np.float32)
+    return stds.reshape(transform.sizes)
 
 
 def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, threads: int) -> Apply:
-    """Return hard thresholding of a sliding DCT by the fused kernel, one channel at a time."""
+    """Return hard thresholding of a sliding DCT by the fused kernel."""
     from ..transforms.dct_kernels import hard_threshold
 
     transform = restorer.transform
@@ -180,11 +174,6 @@ def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, th
         return stds * np.asarray(multiples, np.float32).T.reshape(channels, *stds.shape)
 
     def restored(z: Float) -> Float:
-        return np.stack(
-            [
-                hard_threshold(plane, transform.side, limits, uniform_weights=uniform, threads=threads)
-                for plane, limits in zip(z, thresholds(len(z)), strict=True)
-            ]
-        )
+        return hard_threshold(z, thresholds(len(z)), uniform_weights=uniform, threads=threads)
 
     return restored

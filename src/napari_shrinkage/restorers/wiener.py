@@ -133,12 +133,7 @@ def _fused_wiener(restorer: EmpiricalWiener, correlation: Autocorrelation | None
     variances = np.maximum(restorer.mu * coefficient_stds(transform, correlation) ** 2, np.float32(1e-12))
 
     def restored(z: Float) -> Float:
-        first = pilot(z)
-        return np.stack(
-            [
-                empirical_wiener(noisy, estimate, transform.side, variances, threads=threads)
-                for noisy, estimate in zip(z, first, strict=True)
-            ]
-        )
+        each = np.repeat(variances[None], len(z), axis=0)
+        return empirical_wiener(z, pilot(z), each, threads=threads)
 
     return restored

@@ -5,103 +5,101 @@ there: column DCT, once per column and shared by the patches across it; row DCT,
 inverse row DCT; overlap-add along the row; only then the inverse column DCT, again once per column. The
 patches' weights are summed over windows once, at the end.
 
-Convention: the caller has extended the fields, so nothing is padded here. The bands do not depend on the
-number of threads, hence neither does the result. This module imports numba: import it when work begins, not
-before. A kernel is compiled at its first use (seconds), kept by numba's disk cache and loaded from there in
-later sessions.
+Convention: the caller has extended the fields, so nothing is padded here. All channels are filtered in one
+call. The bands do not depend on the number of threads, hence neither does the result. This module imports
+numba: import it when work begins, not before. A kernel is compiled at its first use (seconds), kept by
+numba's disk cache and loaded from there in later sessions.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
+from typing import Any
 
 import numpy as np
 from numba import types
 
-from ..kernels import Function, Kernel, array, digest, in_parts, tuple_of
-from . import dct_kernels_1d, dct_kernels_steps
-from .dct_kernels_steps import BAND, Array, Planes, average, bands, hard, wiener
+from ..kernels import Function, Kernel, array, digest, in_parts, tuple_of, variant
+from . import dct_kernels_1d, dct_kernels_steps, dct_kernels_volume
+from .dct_kernels_steps import BAND, Array, average, bands, hard, tile_of, wiener
+from .dct_kernels_volume import volume_bands
 
 FUSED_SIZES: tuple[int, ...] = (8, 16)
+LARGEST_DEPTH = 16
 
-_HARD8, _HARD16 = bands(8, hard(8), False), bands(16, hard(16), False)
-_WIENER8, _WIENER16 = bands(8, wiener(8), True), bands(16, wiener(16), True)
+Patch = tuple[int, ...]
+"""Shape of a patch: (size, size), or (depth, size, size) in volumes."""
 
-
-def _cacheable(sources: str) -> tuple[Function, ...]:
-    """Return the kernels as numba's disk cache can keep them, with the digest of what they inline."""
-
-    def hard8(planes: Planes, uniform: bool, first: int, last: int) -> None:
-        sources  # noqa: B018
-        _HARD8(planes, uniform, first, last)
-
-    def hard16(planes: Planes, uniform: bool, first: int, last: int) -> None:
-        sources  # noqa: B018
-        _HARD16(planes, uniform, first, last)
-
-    def wiener8(planes: Planes, uniform: bool, first: int, last: int) -> None:
-        sources  # noqa: B018
-        _WIENER8(planes, uniform, first, last)
-
-    def wiener16(planes: Planes, uniform: bool, first: int, last: int) -> None:
-        sources  # noqa: B018
-        _WIENER16(planes, uniform, first, last)
-
-    return hard8, hard16, wiener8, wiener16
+_SOURCES = digest(dct_kernels_1d, dct_kernels_steps, dct_kernels_volume)[:16]
+_bands: Function = bands  # each kernel has its own copy of `_filter`, and its own of these
 
 
-_PLANES = tuple_of(array(2, readonly=True), array(2, readonly=True), array(1), array(3), array(2))
-_hard8, _hard16, _wiener8, _wiener16 = (
-    Kernel(function, _PLANES, types.boolean, types.int64, types.int64)
-    for function in _cacheable(digest(dct_kernels_1d, dct_kernels_steps))
-)
-_average = Kernel(average, types.int64, array(3), array(2), array(2), types.int64, types.int64)
-_HARD, _WIENER = {8: _hard8, 16: _hard16}, {8: _wiener8, 16: _wiener16}
+def _filter(arrays: Any, uniform: bool, first: int, last: int) -> None:
+    _bands(arrays, uniform, first, last)
 
 
-def compile_kernels(sizes: Iterable[int] = (8,)) -> None:
-    """Compile the kernels for these patch sizes, or load them from numba's disk cache; once in a process.
+@cache
+def _hard(patch: Patch) -> Kernel:
+    return _kernel("hard", hard, False, patch)
+
+
+@cache
+def _wiener(patch: Patch) -> Kernel:
+    return _kernel("wiener", wiener, True, patch)
+
+
+def _kernel(name: str, step: Function, piloted: bool, patch: Patch) -> Kernel:
+    *depth, _, size = patch
+    tile, ndim = tile_of(size), 1 + len(patch)
+    if depth:
+        filter_bands = volume_bands(size, *depth, step(*depth, tile, tile), piloted)
+    else:
+        filter_bands = bands(size, step(size, 1, tile), piloted)
+    field, sums = array(ndim, readonly=True), array(ndim)
+    run = variant(_filter, f"{name}_{'_'.join(map(str, patch))}_{_SOURCES}", _bands=filter_bands)
+    arrays = tuple_of(field, field, array(2), sums, sums)
+    return Kernel(run, arrays, types.boolean, types.int64, types.int64)
+
+
+_average = Kernel(average, types.int64, array(4), array(4), array(4), types.int64, types.int64)
+
+
+def compile_kernels(patches: Iterable[Patch] = ((8, 8),)) -> None:
+    """Compile the kernels for patches of these shapes, or load them from numba's disk cache.
 
     Parameters
     ----------
-    sizes : iterable of int
-        Patch sizes in pixels, each one of `FUSED_SIZES`.
+    patches : iterable of tuple of int
+        Shapes (size, size) or (depth, size, size), the size one of `FUSED_SIZES`, the depth 1 to 16.
     """
-    for size in sizes:
-        _check_size(size)
-        for kernel in _kernels(size):
+    for patch in patches:
+        _check_patch(patch)
+        for kernel in _kernels(patch):
             kernel.compile()
 
 
-def is_compiled(size: int) -> bool:
-    """Return whether all kernels for this patch size are ready in this process; never waits."""
-    return size in FUSED_SIZES and all(kernel.is_compiled for kernel in _kernels(size))
+def is_compiled(patch: Patch) -> bool:
+    """Return whether all kernels for this shape of patches are ready in this process; never waits."""
+    return _has_kernels(patch) and all(kernel.is_compiled for kernel in _kernels(patch))
 
 
-def _kernels(size: int) -> tuple[Kernel, ...]:
-    return _HARD[size], _WIENER[size], _average
+def _kernels(patch: Patch) -> tuple[Kernel, ...]:
+    return _hard(patch), _wiener(patch), _average
 
 
 def hard_threshold(
-    field: Array,
-    size: int,
-    thresholds: Array,
-    *,
-    uniform_weights: bool = False,
-    keep_dc: bool = True,
-    threads: int,
+    field: Array, thresholds: Array, *, uniform_weights: bool = False, keep_dc: bool = True, threads: int
 ) -> Array:
-    """Restore a field by hard thresholding of the DCT of each of its patches.
+    """Restore the channels of a field by hard thresholding of the DCT of each of their patches.
 
     Parameters
     ----------
-    field : ndarray of float32, (Y, X)
+    field : ndarray of float32, (C, Y, X) or (C, Z, Y, X)
         Extended by the caller: fewer patches cover the pixels near its border.
-    size : int
-        Patch size in pixels, one of `FUSED_SIZES`.
-    thresholds : ndarray of float32, (size, size)
-        For each coefficient of the orthonormal DCT-II, vertical frequency first, the magnitude up to which it
-        is dropped, in the field's unit.
+    thresholds : ndarray of float32, (C, size, size) or (C, depth, size, size)
+        For each coefficient of the orthonormal DCT-II, vertical frequency before horizontal, the magnitude up
+        to which it is dropped, in the field's unit. Its shape says how large the patches are.
     uniform_weights : bool
         Average the patches equally, not by 1 / (number of coefficients kept).
     keep_dc : bool
@@ -111,95 +109,120 @@ def hard_threshold(
 
     Returns
     -------
-    ndarray of float32, (Y, X)
+    ndarray of float32
+        As large as the field.
+
+    Raises
+    ------
+    TypeError
+        If an array is not float32.
+    ValueError
+        If there is no kernel for patches of this shape, or if the field is smaller than one.
     """
-    _check(field, size, thresholds, "thresholds", threads)
+    _check(field, "field", thresholds, "thresholds", threads)
     limits = thresholds.copy()
     if keep_dc:
-        limits[0, 0] = -1
-    return _restored(_HARD[size], field, field, limits, uniform_weights, threads)
+        limits.reshape(len(limits), -1)[:, 0] = -1
+    return _restored(_hard(limits.shape[1:]), field, field, limits, uniform_weights, threads)
 
 
-def empirical_wiener(field: Array, pilot: Array, size: int, variances: Array, *, threads: int) -> Array:
-    """Restore a field by attenuating the DCT of each of its patches, given a first estimate of the field.
+def empirical_wiener(field: Array, pilot: Array, variances: Array, *, threads: int) -> Array:
+    """Restore the channels of a field by attenuating the DCT of each patch, given a first estimate.
 
     A coefficient is multiplied by g = p^2 / (p^2 + v), with p that of the pilot (the patch mean by 1); a
     patch weighs 1 / sum(g^2).
 
     Parameters
     ----------
-    field : ndarray of float32, (Y, X)
+    field : ndarray of float32, (C, Y, X) or (C, Z, Y, X)
         Extended by the caller: fewer patches cover the pixels near its border.
-    pilot : ndarray of float32, (Y, X)
+    pilot : ndarray of float32, as large
         The first estimate, extended likewise.
-    size : int
-        Patch size in pixels, one of `FUSED_SIZES`.
-    variances : ndarray of float32, (size, size)
-        Noise variance v of each coefficient of the orthonormal DCT-II, vertical frequency first, in the
-        field's unit squared.
+    variances : ndarray of float32, (C, size, size) or (C, depth, size, size)
+        Noise variance v of each coefficient of the orthonormal DCT-II, vertical frequency before horizontal,
+        in the field's unit squared. Its shape says how large the patches are.
     threads : int
         How many threads share the work; the result does not depend on it.
 
     Returns
     -------
-    ndarray of float32, (Y, X)
+    ndarray of float32
+        As large as the field.
+
+    Raises
+    ------
+    TypeError
+        If an array is not float32.
+    ValueError
+        If there is no kernel for patches of this shape, if the field is smaller than one, or the pilot not as
+        large as the field.
 
     References
     ----------
     Ghael, Sayeed, Baraniuk, "Improved wavelet denoising via empirical Wiener filtering", 1997,
     doi:10.1117/12.292799.
     """
-    _check(field, size, variances, "variances", threads)
-    _check_field(pilot, size, "pilot")
+    _check(field, "field", variances, "variances", threads)
+    _check(pilot, "pilot", variances, "variances", threads)
     if pilot.shape != field.shape:
         raise ValueError(f"the pilot is {pilot.shape}, the field {field.shape}; extend both alike.")
     noise = variances.copy()
-    noise[0, 0] = 0
-    return _restored(_WIENER[size], field, pilot, noise, False, threads)
+    noise.reshape(len(noise), -1)[:, 0] = 0
+    return _restored(_wiener(noise.shape[1:]), field, pilot, noise, False, threads)
 
 
 def _restored(
     kernel: Kernel, field: Array, pilot: Array, limits: Array, uniform: bool, threads: int
 ) -> Array:
-    size, (height, width) = len(limits), field.shape
+    """Return the weighted average of the filtered patches."""
+    *planes, height, width = field.shape
+    channels, size = len(field), limits.shape[-1]
     down = height - size + 1
-    sums = np.zeros((-(-down // BAND), BAND + size - 1, width), np.float32)
-    weights = np.zeros((down, width + size - 1), np.float32)  # with size - 1 zeros on either side
-    restored = np.empty((height, width), np.float32)
-    planes = np.ascontiguousarray(field), np.ascontiguousarray(pilot), limits.ravel(), sums, weights
-    in_parts(lambda first, last: kernel(planes, uniform, first, last), len(sums), threads)
-    in_parts(lambda first, last: _average(size, sums, weights, restored, first, last), height, threads)
+    sums = np.zeros((channels * -(-down // BAND), *planes[1:], BAND + size - 1, width), np.float32)
+    weights = np.zeros((*planes, down, width + size - 1), np.float32)  # with size - 1 zeros on either side
+    restored = np.empty(field.shape, np.float32)
+    if field.ndim == 4:
+        limits = np.moveaxis(limits, 1, 3)  # frequencies across planes lie together
+    numbers = np.ascontiguousarray(limits.reshape(channels, -1))
+    arrays = np.ascontiguousarray(field), np.ascontiguousarray(pilot), numbers, sums, weights
+    in_parts(lambda first, last: kernel(arrays, uniform, first, last), len(sums), threads)
+    means = [x if x.ndim == 4 else x[:, None] for x in (sums, weights, restored)]
+    in_parts(lambda first, last: _average(size, *means, first, last), means[2][..., 0].size, threads)
     return restored
 
 
-def _check(field: Array, size: int, limits: Array, name: str, threads: int) -> None:
-    _check_size(size)
-    _check_field(field, size, "field")
-    if limits.dtype != np.float32:
-        raise TypeError(
-            f"the {name} are {limits.dtype}; the fused kernels take float32. Convert them with astype."
-        )
-    if limits.shape != (size, size):
+def _check(field: Array, name: str, limits: Array, limits_name: str, threads: int) -> None:
+    for array_name, values in ((name, field), (limits_name, limits)):
+        if values.dtype != np.float32:
+            raise TypeError(
+                f"the {array_name}: {values.dtype}; the fused kernels take float32. Convert with astype."
+            )
+    _check_patch(limits.shape[1:])
+    if field.ndim != limits.ndim or len(field) != len(limits):
         raise ValueError(
-            f"the {name} are {limits.shape}; patches of {size} x {size} pixels need ({size}, {size})."
+            f"the {name} is {field.shape}, the {limits_name} {limits.shape}; the kernels need (C, Y, X) with "
+            "(C, size, size), or (C, Z, Y, X) with (C, depth, size, size)."
+        )
+    if any(n < least for n, least in zip(field.shape, limits.shape, strict=True)):
+        raise ValueError(
+            f"the {name} is {field.shape}; patches of {_words(limits.shape[1:])} pixels need it larger."
         )
     if threads < 1:
         raise ValueError(f"threads={threads}; use 1 or more.")
 
 
-def _check_size(size: int) -> None:
-    if size not in FUSED_SIZES:
+def _check_patch(patch: Patch) -> None:
+    if not _has_kernels(patch):
         raise ValueError(
-            f"no fused kernel has size={size}, only {FUSED_SIZES}; use the torch transform instead."
+            f"no fused kernel has patches of {_words(patch)} pixels, only squares of {FUSED_SIZES} and boxes "
+            f"of these up to {LARGEST_DEPTH} planes; use the torch transform instead."
         )
 
 
-def _check_field(field: Array, size: int, name: str) -> None:
-    if field.dtype != np.float32:
-        raise TypeError(
-            f"the {name} is {field.dtype}; the fused kernels take float32. Convert it with astype."
-        )
-    if field.ndim != 2 or min(field.shape) < size:
-        raise ValueError(
-            f"the {name} is {field.shape}; patches of {size} x {size} pixels need a plane (Y, X) as large."
-        )
+def _has_kernels(patch: Patch) -> bool:
+    *depth, height, width = patch if len(patch) in (2, 3) else (0, 0, 0)
+    return height == width and width in FUSED_SIZES and all(1 <= d <= LARGEST_DEPTH for d in depth)
+
+
+def _words(patch: Patch) -> str:
+    return " x ".join(map(str, patch))

@@ -10,20 +10,17 @@ below write every term out; scales are constants by the time LLVM sees them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
+import numpy.typing as npt
 
-from ..kernels import OPTIONS, Function
+from ..kernels import Function, inlined
+from .block_dct import dct_matrix
 
 Number = Any  # float32 inside a kernel
 Numbers = Any  # a tuple of them
-
-_no_wrappers: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-inlined: Callable[[Function], Function] = njit(forceinline=True, **_no_wrappers, **OPTIONS)
 
 ZERO, ONE = np.float32(0), np.float32(1)
 _HALF, _ROOT2, _ROOT_HALF = np.float32(0.5), np.float32(math.sqrt(2)), np.float32(math.sqrt(0.5))
@@ -56,49 +53,67 @@ def times(a: Number, b: Number) -> Number:
     return a * b
 
 
-# Functions of n-tuples, n = 4, 8 or 16: two halves, down to four terms written out.
+# Functions of n-tuples: two halves, down to four terms or one, written out.
 
 
 @cache
 def each(f: Function, n: int) -> Function:
     """Return (a, b) -> the n values f(a[i], b[i])."""
+    if n == 1:
+        return inlined(lambda a, b: (f(a[0], b[0]),))
     if n == 4:
         return inlined(lambda a, b: (f(a[0], b[0]), f(a[1], b[1]), f(a[2], b[2]), f(a[3], b[3])))
-    half, h = each(f, n // 2), n // 2
-    return inlined(lambda a, b: half(a[:h], b[:h]) + half(a[h:], b[h:]))
+    h = n // 2
+    first, last = each(f, h), each(f, n - h)
+    return inlined(lambda a, b: first(a[:h], b[:h]) + last(a[h:], b[h:]))
 
 
 @cache
 def total(n: int) -> Function:
     """Return a -> the sum of its n numbers."""
+    if n == 1:
+        return inlined(lambda a: a[0])
     if n == 4:
         return inlined(lambda a: (a[0] + a[1]) + (a[2] + a[3]))
-    half, h = total(n // 2), n // 2
-    return inlined(lambda a: half(a[:h]) + half(a[h:]))
+    h = n // 2
+    first, last = total(h), total(n - h)
+    return inlined(lambda a: first(a[:h]) + last(a[h:]))
 
 
 @cache
 def take(n: int) -> Function:
     """Return (buffer, start, step) -> n numbers of the buffer."""
+    if n == 1:
+        return inlined(lambda x, at, step: (x[at],))
     if n == 4:
         return inlined(lambda x, at, step: (x[at], x[at + step], x[at + 2 * step], x[at + 3 * step]))
-    half, h = take(n // 2), n // 2
-    return inlined(lambda x, at, step: half(x, at, step) + half(x, at + h * step, step))
+    h = n // 2
+    first, last = take(h), take(n - h)
+    return inlined(lambda x, at, step: first(x, at, step) + last(x, at + h * step, step))
 
 
 @cache
 def put(n: int) -> Function:
     """Return (buffer, start, step, a), which writes the n numbers to the buffer."""
+    if n == 1:
+        return put_one
     if n == 4:
         return put_four
-    half, h = put(n // 2), n // 2
+    h = n // 2
+    first, last = put(h), put(n - h)
 
     @inlined
     def put_halves(x: Any, at: int, step: int, a: Numbers) -> None:
-        half(x, at, step, a[:h])
-        half(x, at + h * step, step, a[h:])
+        first(x, at, step, a[:h])
+        last(x, at + h * step, step, a[h:])
 
     return put_halves
+
+
+@inlined
+def put_one(x: Any, at: int, step: int, a: Numbers) -> None:
+    """Write one number to the buffer."""
+    x[at] = a[0]
 
 
 @inlined
@@ -184,5 +199,37 @@ def _idct16(y: Numbers, scale: Number) -> Numbers:
     return _plus8(e, o) + (m[7], m[6], m[5], m[4], m[3], m[2], m[1], m[0])
 
 
-DCT: dict[int, Function] = {8: _dct8, 16: _dct16}
-IDCT: dict[int, Function] = {8: _idct8, 16: _idct16}
+@cache
+def _product(matrix: tuple[tuple[np.float32, ...], ...]) -> Function:
+    """Return x -> the products of the rows of a matrix with x."""
+    if len(matrix) == 1:
+        dot = _dot(matrix[0])
+        return inlined(lambda x: (dot(x),))
+    h = len(matrix) // 2
+    first, last = _product(matrix[:h]), _product(matrix[h:])
+    return inlined(lambda x: first(x) + last(x))
+
+
+@cache
+def _dot(row: tuple[np.float32, ...]) -> Function:
+    if len(row) == 1:
+        factor = row[0]
+        return inlined(lambda x: factor * x[0])
+    h = len(row) // 2
+    first, last = _dot(row[:h]), _dot(row[h:])
+    return inlined(lambda x: first(x[:h]) + last(x[h:]))
+
+
+def _dense(matrix: npt.NDArray[np.float64]) -> Function:
+    product = _product(tuple(map(tuple, matrix.astype(np.float32))))
+    return inlined(lambda x, _: product(x))
+
+
+_FAST: dict[int, tuple[Function, Function]] = {4: (_dct4, _idct4), 8: (_dct8, _idct8), 16: (_dct16, _idct16)}
+
+
+@cache
+def transform(n: int) -> tuple[Function, Function]:
+    """Return the DCT of n numbers and its inverse, (x, scale) -> y; only fast ones take a scale but 1."""
+    matrix = dct_matrix(n)
+    return _FAST[n] if n in _FAST else (_dense(matrix), _dense(matrix.T))

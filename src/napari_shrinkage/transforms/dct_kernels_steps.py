@@ -15,47 +15,46 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from ..kernels import OPTIONS, Function
+from ..kernels import OPTIONS, Function, inlined
 from .dct_kernels_1d import (
-    DCT,
-    IDCT,
     ONE,
     ZERO,
     Number,
     Numbers,
     each,
-    inlined,
     plus,
     put,
     take,
     times,
     total,
+    transform,
 )
 
 Array = npt.NDArray[np.float32]
 Planes = tuple[Array, Array, Array, Array, Array]
-"""Field, pilot (Y, X); thresholds (n n); sums of weighted patches (bands, rows, X); patch weights (Y, X)."""
+"""Field, pilot (C, Y, X); limits (C, n n); sums of weighted patches (C bands, rows, X); weights (C, Y, X)."""
 
 BAND = 32  # rows of patches in a band
 _TINY = np.float32(1e-30)
 
 # Large parts are pasted into their caller's source: cheaper than compiling them once more on their own.
-_pasted: Callable[[Function], Function] = njit(inline="always", **OPTIONS)
+pasted: Callable[[Function], Function] = njit(inline="always", **OPTIONS)
 
 
-def _tile(n: int) -> int:
+def tile_of(n: int) -> int:
     """Return how many patches stand side by side in a tile: 16 or 32 KB of coefficients, for the L1 cache."""
     return 512 // n
 
 
-def _row(n: int) -> int:
+def row_of(n: int) -> int:
     """Return the row length of `pixels` and `columns`: n - 1 after the last patch's start, 1 to align."""
-    return _tile(n) + n
+    return tile_of(n) + n
 
 
 @cache
-def _column_dct(n: int) -> Function:
-    dct, read, write, row = DCT[n], take(n), put(n), _row(n)
+def column_dct(n: int) -> Function:
+    """Return the transform of each column of `pixels`."""
+    (dct, _), read, write, row = transform(n), take(n), put(n), row_of(n)
 
     @inlined
     def column_dct(pixels: Array, columns: Array) -> None:
@@ -77,15 +76,19 @@ def _attenuation(signal: Number, variance: Number) -> Number:
 
 
 @cache
-def hard(n: int) -> Function:
-    """Return the step for one vertical frequency: transform along rows, keep what exceeds its threshold."""
-    dct, read, write, tile = DCT[n], take(n), put(n), _tile(n)
+def hard(n: int, step: int, tile: int) -> Function:
+    """Return the shrinkage of one line of spectra: transform n numbers `step` apart, keep the large ones.
+
+    A line is a vertical frequency of a plane, whose rows are transformed (`step` is 1); in a volume a
+    frequency of the planes, which lie a tile apart.
+    """
+    (dct, _), read, write = transform(n), take(n), put(n)
     gains, products, summed = each(_kept, n), each(times, n), total(n)
 
     @inlined
-    def shrink(columns: Array, _: Array, thresholds: Numbers, block: Array, power: Array) -> None:
+    def shrink(lines: Array, _: Array, thresholds: Numbers, block: Array, power: Array) -> None:
         for j in range(tile):
-            coefficients = dct(read(columns, j, 1), ONE)
+            coefficients = dct(read(lines, j, step), ONE)
             gain = gains(coefficients, thresholds)
             write(block, j, tile, products(coefficients, gain))
             power[j] += summed(gain)
@@ -94,60 +97,67 @@ def hard(n: int) -> Function:
 
 
 @cache
-def wiener(n: int) -> Function:
-    """Return the step for one vertical frequency: transform along the rows, attenuate as the pilot says.
+def wiener(n: int, step: int, tile: int) -> Function:
+    """Return the same for the Wiener filter: transform n numbers, attenuate as those of the pilot say.
 
     In two loops, because the coefficients of both fields do not fit the registers together.
     """
-    dct, read, write, tile = DCT[n], take(n), put(n), _tile(n)
+    (dct, _), read, write = transform(n), take(n), put(n)
     gains, products, summed = each(_attenuation, n), each(times, n), total(n)
 
     @inlined
-    def shrink(columns: Array, pilot: Array, variances: Numbers, block: Array, power: Array) -> None:
+    def shrink(lines: Array, pilot: Array, variances: Numbers, block: Array, power: Array) -> None:
         for j in range(tile):
-            gain = gains(dct(read(pilot, j, 1), ONE), variances)
+            gain = gains(dct(read(pilot, j, step), ONE), variances)
             write(block, j, tile, gain)
             power[j] += summed(products(gain, gain))
         for j in range(tile):
-            write(block, j, tile, products(read(block, j, tile), dct(read(columns, j, 1), ONE)))
+            write(block, j, tile, products(read(block, j, tile), dct(read(lines, j, step), ONE)))
 
     return shrink
 
 
 @inlined
-def _weigh(power: Array, uniform: bool, inside: int, weights: Array) -> None:
+def weigh(power: Array, uniform: bool, inside: int) -> None:
     """Turn sums of squared gains into weights; a patch that sticks out of the field weighs nothing."""
     for j in range(len(power)):
         power[j] = ONE if uniform else ONE / max(power[j], ONE)
     for j in range(inside, len(power)):
         power[j] = ZERO
-    for j in range(inside):
-        weights[j] = power[j]
+
+
+@inlined
+def add_inside(line: Array, sums: Array) -> None:
+    """Add the part of a tile's line that lies inside the field."""
+    for j in range(min(len(line), len(sums))):
+        sums[j] += line[j]
 
 
 @cache
-def _row_idct(n: int) -> Function:
+def row_idct(n: int, step: int) -> Function:
     """Return the weighted inverse along the rows; patches that overlap there are added up.
 
-    `spread` holds the n numbers of each patch, with n zeros on either side.
+    The n frequencies of `block` lie `step` apart. `spread` holds the n numbers of each patch, with n zeros on
+    either side.
     """
-    idct, read, write, tile, row = IDCT[n], take(n), put(n), _tile(n), _row(n)
-    products, summed, spread_row = each(times, n), total(n), _tile(n) + 2 * n
+    (_, idct), read, write, tile, row = transform(n), take(n), put(n), tile_of(n), row_of(n)
+    products, summed, spread_row = each(times, n), total(n), tile_of(n) + 2 * n
 
     @inlined
-    def row_idct(block: Array, weights: Array, spread: Array, columns: Array) -> None:
+    def invert(block: Array, weights: Array, spread: Array, columns: Array) -> None:
         for j in range(tile):
-            weighted = products(read(block, j, tile), read(weights, j, 0))
+            weighted = products(read(block, j, step), read(weights, j, 0))
             write(spread, n + j, spread_row, idct(weighted, ONE))
         for j in range(row):
             columns[j] = summed(read(spread, n + j, spread_row - 1))
 
-    return row_idct
+    return invert
 
 
 @cache
-def _column_idct(n: int) -> Function:
-    idct, read, write, row, sums = IDCT[n], take(n), put(n), _row(n), each(plus, n)
+def column_idct(n: int) -> Function:
+    """Return the inverse of each of `columns`, added to `pixels`."""
+    (_, idct), read, write, row, sums = transform(n), take(n), put(n), row_of(n), each(plus, n)
 
     @inlined
     def column_idct(columns: Array, pixels: Array) -> None:
@@ -157,13 +167,14 @@ def _column_idct(n: int) -> Function:
     return column_idct
 
 
-@_pasted
-def _empty(length: int) -> Array:
+@pasted
+def empty(length: int) -> Array:
+    """Return a buffer for this many numbers."""
     return np.empty(length, np.float32)
 
 
 @inlined
-def _copy_tile(field: Array, top: int, left: int, rows: int, row: int, pixels: Array) -> None:
+def copy_tile(field: Array, top: int, left: int, rows: int, row: int, pixels: Array) -> None:
     """Copy a tile of the field to `pixels`, with zeros beyond the field's right border."""
     inside = min(row, field.shape[1] - left)
     for i in range(rows):
@@ -174,7 +185,7 @@ def _copy_tile(field: Array, top: int, left: int, rows: int, row: int, pixels: A
 
 
 @inlined
-def _add_tile(pixels: Array, left: int, rows: int, row: int, sums: Array) -> None:
+def add_tile(pixels: Array, left: int, rows: int, row: int, sums: Array) -> None:
     """Add the part of `pixels` inside the field to the band's sums."""
     for i in range(rows):
         for j in range(min(row, sums.shape[1] - left)):
@@ -183,71 +194,76 @@ def _add_tile(pixels: Array, left: int, rows: int, row: int, sums: Array) -> Non
 
 @cache
 def bands(n: int, shrink: Function, piloted: bool) -> Function:
-    """Return the whole filter of bands first to last - 1, with one of the steps `hard(n)` and `wiener(n)`."""
-    column_dct, row_idct, column_idct = _column_dct(n), _row_idct(n), _column_idct(n)
-    per_row, tile, row, rows = take(n), _tile(n), _row(n), BAND + n - 1
+    """Return the filter of bands first to last - 1, counted through all channels, with `hard` or `wiener`."""
+    columns_of, rows_back, columns_back = column_dct(n), row_idct(n, tile_of(n)), column_idct(n)
+    line_limits, tile, row, rows = take(n), tile_of(n), row_of(n), BAND + n - 1
 
-    @_pasted
-    def forward(pixels: Array, pilot: Array, thresholds: Array, buffers: Any) -> None:
+    @pasted
+    def forward(pixels: Array, pilot: Array, limits: Array, buffers: Any) -> None:
         columns, pilot_columns, block, power, _ = buffers
-        column_dct(pixels, columns)
+        columns_of(pixels, columns)
         if piloted:
-            column_dct(pilot, pilot_columns)
+            columns_of(pilot, pilot_columns)
         power[:] = ZERO
         for k in range(n):
             at = k * row
             shrink(
-                columns[at:], pilot_columns[at:], per_row(thresholds, k * n, 1), block[k * n * tile :], power
+                columns[at:], pilot_columns[at:], line_limits(limits, k * n, 1), block[k * n * tile :], power
             )
 
-    @_pasted
+    @pasted
     def backward(buffers: Any, restored: Array) -> None:
         columns, _, block, weights, spread = buffers
         for k in range(n):
-            row_idct(block[k * n * tile :], weights, spread, columns[k * row :])
-        column_idct(columns, restored)
+            rows_back(block[k * n * tile :], weights, spread, columns[k * row :])
+        columns_back(columns, restored)
 
-    @_pasted
+    @pasted
     def filter_bands(planes: Planes, uniform: bool, first: int, last: int) -> None:
-        field, pilot, thresholds, sums, weights = planes
-        pixels, pilot_pixels, restored = _empty(rows * row), _empty(rows * row), _empty(rows * row)
-        columns, pilot_columns = _empty(n * row), _empty(n * row)
-        block, power, spread = _empty(n * n * tile), _empty(tile), np.zeros(n * (tile + 2 * n), np.float32)
+        field, pilot, limits, sums, weights = planes
+        pixels, pilot_pixels, restored = empty(rows * row), empty(rows * row), empty(rows * row)
+        columns, pilot_columns = empty(n * row), empty(n * row)
+        block, power, spread = empty(n * n * tile), empty(tile), np.zeros(n * (tile + 2 * n), np.float32)
         buffers = columns, pilot_columns, block, power, spread
-        down, across = field.shape[0] - n + 1, field.shape[1] - n + 1
+        down, across, count = field.shape[1] - n + 1, field.shape[2] - n + 1, len(sums) // len(field)
         for band in range(first, last):
-            top, patches = band * BAND, min(BAND, down - band * BAND)
+            c, top = band // count, band % count * BAND
+            patches = min(BAND, down - top)
             for left in range(0, across, tile):
-                _copy_tile(field, top, left, patches + n - 1, row, pixels)
+                copy_tile(field[c], top, left, patches + n - 1, row, pixels)
                 if piloted:
-                    _copy_tile(pilot, top, left, patches + n - 1, row, pilot_pixels)
+                    copy_tile(pilot[c], top, left, patches + n - 1, row, pilot_pixels)
                 restored[:] = ZERO
                 for i in range(patches):
-                    forward(pixels[i * row :], pilot_pixels[i * row :], thresholds, buffers)
-                    _weigh(power, uniform, min(tile, across - left), weights[top + i, n - 1 + left :])
+                    forward(pixels[i * row :], pilot_pixels[i * row :], limits[c], buffers)
+                    weigh(power, uniform, min(tile, across - left))
+                    add_inside(power, weights[c, top + i, n - 1 + left :])
                     backward(buffers, restored[i * row :])
-                _add_tile(restored, left, patches + n - 1, row, sums[band])
+                add_tile(restored, left, patches + n - 1, row, sums[band])
 
     return filter_bands
 
 
 def average(n: int, sums: Array, weights: Array, restored: Array, first: int, last: int) -> None:
-    """Divide rows first to last - 1 of the bands' sums by the weights of the n x n patches on each pixel."""
-    width = restored.shape[1]
-    down = np.empty(width + n - 1, np.float32)
-    for row in range(first, last):
+    """Divide lines first to last - 1 of the bands' sums by the weights of the n x n patches on each pixel.
+
+    Lines of `restored` (C, Z, Y, X) are counted through all channels and planes; sums are (C bands, Z, rows,
+    X), weights (C, Z, Y, X); planes have one Z.
+    """
+    channels, planes, height, width = restored.shape
+    bands, down = len(sums) // channels, np.empty(width + n - 1, np.float32)
+    for line in range(first, last):
+        c, z, y = line // (planes * height), line // height % planes, line % height
+        mean, of_plane = restored[c, z, y], weights[c, z]
+        mean[:] = ZERO
+        for band in range(max(0, y // BAND - 1), min(y // BAND + 1, bands)):
+            if y - band * BAND < sums.shape[2]:
+                add_inside(sums[c * bands + band, z, y - band * BAND], mean)
         down[:] = ZERO
-        for i in range(max(0, row - n + 1), min(row + 1, len(weights))):
-            for j in range(width + n - 1):
-                down[j] += weights[i, j]
-        for j in range(width):
-            restored[row, j] = ZERO
-        for band in range(max(0, row // BAND - 1), min(row // BAND + 1, len(sums))):
-            if row - band * BAND < sums.shape[1]:
-                for j in range(width):
-                    restored[row, j] += sums[band, row - band * BAND, j]
+        for i in range(max(0, y - n + 1), min(y + 1, len(of_plane))):
+            add_inside(of_plane[i], down)
         for j in range(width):
             weight = ZERO
             for i in range(n):
                 weight += down[j + i]
-            restored[row, j] /= weight
+            mean[j] /= weight
