@@ -2,10 +2,10 @@
 
 Run it where there is a display, or on a virtual one:
 
-    bash .ci/with-display .venv/bin/python docs/screenshot.py [shrinkage] [adapt] [superres]
+    bash .ci/with-display .venv/bin/python docs/screenshot.py [shrinkage] [adapt] [superres] [batch]
 
-It writes docs/_static/shrinkage.png, superres.png, and adapt.png, for which a network learns for some
-minutes.
+It writes docs/_static/shrinkage.png, superres.png, batch.png, and adapt.png, for which a network learns for
+some minutes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,13 @@ os.environ.setdefault("NAPARI_CONFIG", "")  # neither read nor write the setting
 
 import imageio.v3 as iio
 import napari
+import numpy as np
 from qtpy.QtWidgets import QApplication
 from skimage.data import chelsea
+
+from napari_shrinkage import Stack
+from napari_shrinkage.files import write
+from napari_shrinkage.samples import fluorescence_stack
 
 FOLDER = Path(__file__).parent / "_static"
 STEPS = 60  # of a network that is to be seen learning
@@ -74,6 +79,30 @@ def superres(widget: Any) -> None:
     widget.wipe_button.setChecked(True)
 
 
+def batch(widget: Any) -> None:
+    """Restore a folder of cells, one file of which is damaged, and open the first."""
+    folder = Path(tempfile.mkdtemp()) / "cells"
+    folder.mkdir()
+    stack = fluorescence_stack().noisy
+    for number in range(7):
+        plane = Stack(
+            np.roll(stack.array[8 + number], 40 * number, 1), "YX", stack.spacing[1:], stack.units[1:]
+        )
+        write(folder / f"cell_{number:02d}.ome.tif", plane)
+    damaged = folder / "cell_03.ome.tif"
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    widget.inputs.choose_folder(folder)
+    widget.start_button.click()
+    wait_for(lambda: not widget.job.running)
+    widget.open_pair(0)
+    wait_for(lambda: not widget.opening.running)
+    widget.viewer.reset_view()
+
+
+def nothing(viewer: Any) -> None:
+    """Leave the viewer empty."""
+
+
 def cell(viewer: Any) -> None:
     """Open the noisy cell."""
     viewer.open_sample("napari-shrinkage", "fluorescence")
@@ -89,6 +118,7 @@ WIDGETS = {  # by the name of the picture: the widget, what it works on, and wha
     "shrinkage": ("Shrinkage", cell, shrinkage),
     "adapt": ("Adapt", cell, adapt),
     "superres": ("Super-resolution", cat, superres),
+    "batch": ("Batch", nothing, batch),
 }
 
 

@@ -66,7 +66,7 @@ def test_nothing_is_declared_that_napari_ignores(manifest):
 def test_widget_titles_fit_a_dock(manifest):
     names = [f"{widget.display_name} ({manifest.display_name})" for widget in manifest.contributions.widgets]
     assert all(len(name) <= 28 for name in names)
-    assert {"Adapt", "CNN denoise", "Noise", "Shrinkage", "Super-resolution"} <= {
+    assert {"Adapt", "Batch", "CNN denoise", "Noise", "Shrinkage", "Super-resolution"} <= {
         widget.display_name for widget in manifest.contributions.widgets
     }
 
