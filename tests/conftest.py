@@ -27,7 +27,7 @@ TESTS = Path(__file__).parent
 QT_FIXTURES = {"qapp", "qtbot"}
 DISPLAYS = {"DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"}
 OPEN_A_WINDOW = """
-from PyQt6.QtGui import QGuiApplication, QOpenGLContext
+from qtpy.QtGui import QGuiApplication, QOpenGLContext
 application = QGuiApplication([])
 if not QOpenGLContext().create():
     raise SystemExit("no OpenGL on Qt's platform " + application.platformName())
@@ -49,8 +49,8 @@ def _share_the_cores_between_workers() -> None:
 
 def _why_qt_cannot_be_imported() -> str | None:
     try:
-        importlib.import_module("PyQt6.QtWidgets")
-        importlib.import_module("PyQt6.QtTest")
+        importlib.import_module("qtpy.QtWidgets")
+        importlib.import_module("qtpy.QtTest")
     except ImportError as error:
         return f"Qt cannot be imported: {error}"
     return None

@@ -1,14 +1,16 @@
 """Pixels that stay in their file until they are asked for; damage that is met then is told like any other.
 
-Convention: what a file's library offers (shape, dtype, chunks, slicing) is handed on as it is.
+Convention: what a file's library offers (shape, dtype, slicing) is handed on as it is. A chunk that is not in
+a Zarr folder is all zeros by the format's rules, so after each read it is made sure that the folder is there.
 """
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import Any
 
-from .problems import reading
+from .problems import ZARR_FILES, reading
 
 
 class OnDemand:
@@ -30,7 +32,10 @@ class OnDemand:
 
     def __getitem__(self, index: Any) -> Any:
         with reading(self.path, self.what):
-            return self.array[index]
+            values = self.array[index]
+            if not (self.path.is_file() or any((self.path / name).exists() for name in ZARR_FILES)):
+                raise FileNotFoundError(errno.ENOENT, "gone")
+            return values
 
     def __dask_tokenize__(self) -> Any:
         from dask.base import normalize_token
