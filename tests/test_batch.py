@@ -266,6 +266,23 @@ def test_a_lazy_image_is_worked_out_while_it_is_written_and_can_be_stopped(folde
     np.testing.assert_allclose(files.read(pair[0][1]).array, expected, atol=1e-3)
 
 
+def test_a_lazy_image_is_stored_block_by_block_and_goes_on_where_it_was_interrupted(folder):
+    pair = [(folder / "c.ome.zarr", folder.parent / "out" / "c.ome.zarr")]
+    work = restoring_files(pair, RECIPE)
+    while (progress := next(work)).message != "restoring" or not progress.done:
+        pass
+    work.close()
+    assert not pair[0][1].exists()
+    seen = [progress.done for progress in restoring_files(pair, RECIPE) if progress.message == "restoring"]
+    assert seen[0] > 0
+    (report,) = restored(pair)
+    assert report.status == "skipped"
+    (plan,) = files.read_record(report.target).plans
+    expected = ns.restore(noisy(3, 96, 128).astype(np.uint16), plan.restorer, noise=plan.noise, axes="ZYX")
+    np.testing.assert_allclose(np.asarray(files.read(report.target).array), expected, atol=1e-3)
+    assert "other settings" in restored(pair, dtype="same")[0].error
+
+
 def test_what_reading_warns_of_is_in_the_report_and_nothing_is_warned(folder):
     with tifffile.TiffWriter(folder / "scenes.ome.tif", ome=True) as file:
         for seed in (3, 4):

@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from ..conversion import converted_result, wanted_dtype
-from ..engine import Progress, Result, run
-from ..files import checked_target, ending, made_folder, read
+from ..engine import Progress, run
+from ..files import FORMATS, checked_target, ending, made_folder, read
 from ..noise import NoiseWarning
 from ..recipe import Plan, Recipe, Record
 from ..stack import Stack
+from ..storing import stored
 from .brightness import Brightness, brightness, mean_of
 from .kept import made_before, wish_of
 from .report import FileReport
@@ -41,6 +42,7 @@ EXPECTED = (
     TypeError,
     ValueError,
 )
+Making = Generator[Progress, None, tuple[Record, Stack]]  # how a file was made, and what is in it now
 log = logging.getLogger(__name__)
 
 
@@ -157,29 +159,42 @@ def _outcome(task: Task) -> Generator[Progress, None, FileReport]:
         record = made_before(task.target, stack, wish)
         remarks.append(f"Made before by the same recipe from the same image, {record.created}.")
         return _report(task, "skipped", stack, record, None, remarks)
-    result = yield from _made(task, stack, dtype, wish, remarks)
-    return _report(task, "done", stack, result.record, _brightness(task, stack, result), remarks)
-
-
-def _made(
-    task: Task, stack: Stack, dtype: str, wish: str, remarks: list[str]
-) -> Generator[Progress, None, Result]:
-    """Restore and write."""
     made_folder(task.target.parent)
     checked_target(task.target, task.compression, task.overwrite, _expected(stack, dtype))
-    result = yield from _heard(run(task.recipe, stack), remarks)
+    making = _stored if stack.is_lazy and FORMATS[ending(task.target)] == "ome_zarr" else _written
+    record, made = yield from _heard(making(task, stack, dtype, wish), remarks)
+    remarks += [text for text in record.messages if text not in remarks]
+    return _report(task, "done", stack, record, _brightness(stack, made, record), remarks)
+
+
+def _written(task: Task, stack: Stack, dtype: str, wish: str) -> Making:
+    """Restore an image and write it; of a lazy one each block is worked out when it is written."""
+    result = yield from run(task.recipe, stack)
     result = converted_result(result, dtype, stack.array.dtype)
     result = replace(result, record=replace(result.record, wish=wish))
-    yield from _heard(writing(task.target, result, task.compression, task.overwrite), remarks)
-    remarks += [text for text in result.record.messages if text not in remarks]
-    return result
+    yield from writing(task.target, result, task.compression, task.overwrite)
+    made = read(task.target, lazy=True) if stack.is_lazy else result.stack
+    return result.record, made
 
 
-def _brightness(task: Task, stack: Stack, result: Result) -> Brightness | None:
-    """Compare what was written with the image."""
-    written = read(task.target, lazy=True) if result.stack.is_lazy else result.stack
-    shown = stack.with_array(stack.array[result.region])
-    return brightness(shown, written, result.record.plans[0].noise)
+def _stored(task: Task, stack: Stack, dtype: str, wish: str) -> Making:
+    """Restore a lazy image straight into an OME-Zarr folder; a run that was interrupted goes on."""
+    record = yield from stored(
+        task.recipe,
+        stack,
+        task.target,
+        dtype=dtype,
+        compression=task.compression,
+        overwrite=task.overwrite,
+        wish=wish,
+    )
+    return record, read(task.target, lazy=True)
+
+
+def _brightness(stack: Stack, made: Stack, record: Record) -> Brightness | None:
+    """Compare what was made with the part of the image that it covers."""
+    covered = tuple(slice(start, stop) for start, stop in record.input["region"])
+    return brightness(stack.with_array(stack.array[covered]), made, record.plans[0].noise)
 
 
 def _report(

@@ -35,6 +35,7 @@ def stored(
     dtype: str = "float32",
     compression: str | None = None,
     overwrite: bool = False,
+    wish: str = "",
 ) -> Generator[Progress, None, Record]:
     """Restore a stack into an OME-Zarr folder, yielding progress after every block.
 
@@ -52,6 +53,8 @@ def stored(
         "zstd", "zlib" or "none"; None takes zstd.
     overwrite : bool
         Whether an image at `target`, or an unfinished one that was begun otherwise, is thrown away.
+    wish : str
+        What the record says under that name.
 
     Yields
     ------
@@ -93,6 +96,7 @@ def stored(
         continued = bool(place.done())
         yield from _all_blocks(job, stack, place)
         record = _finished(job, place, continued, time.perf_counter() - started)
+        record = replace(record, wish=wish)
         ome_zarr.describe(place.image, job.result, record)
         put(place.image, target, overwrite)
         place.clear()
