@@ -50,7 +50,7 @@ def grown(folder: Path, recipe: ns.Recipe) -> list[list[object]]:
             gc.collect()
             rss = process.memory_info().rss / MEGABYTE
             rows.append([len(reports), f"{rss:.1f}", f"{time.perf_counter() - started:.1f}"])
-    print(f"{counted(reports)}.")
+    print(f"{counted(reports)}.\n")
     return rows
 
 

@@ -142,6 +142,32 @@ def test_a_report_that_cannot_be_written_is_told_before_anything_is_done(folder,
     assert not (folder / "out").exists()
 
 
+def test_a_report_that_breaks_off_costs_no_file(folder, monkeypatch, capsys):
+    def full(*_arguments: object) -> None:
+        raise files.FileProblem("the disk is full")
+
+    monkeypatch.setattr("napari_shrinkage.cli.batch.append_report", full)
+    assert run(folder / "c*", "-o", folder / "out", "--report", folder / "report.csv", *FAST) == 2
+    said = capsys.readouterr()
+    assert said.out.endswith("2 done.\n")
+    assert said.err.count("the disk is full") == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_names_that_no_terminal_shows_are_printed_in_escapes(folder):
+    (folder / "cells.ome.tif").rename(folder / os.fsdecode(b"\xff.ome.tif"))
+    script = Path(sys.executable).with_name("napari-shrinkage")
+    done = subprocess.run(
+        [script, "run", folder, "-o", folder / "out", "--report", folder / "r.json", *FAST],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict"},
+    )
+    assert "\\udcff.ome.tif" in done.stdout
+    assert done.stdout.endswith("2 done, 1 failed.\n"), done.stderr
+    assert len(json.loads((folder / "r.json").read_text())) == 3
+
+
 def test_an_interrupted_batch_leaves_what_was_done_and_its_report(folder, monkeypatch, capsys):
     import napari_shrinkage.batch.work as work
 

@@ -1,6 +1,7 @@
 """`run`: many files, one after the other; one that cannot be used does not cost the others their turn."""
 
 import argparse
+import sys
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -37,20 +38,29 @@ def run_files(arguments: argparse.Namespace) -> int:
             check_report(Path(arguments.report))
         sources, refused = image_files(arguments.input)
         pairs = planned_targets(sources, arguments.output)
-        reports = _reported(pairs, recipe, arguments)
     except EXPECTED as error:
         say(str(error) or type(error).__name__)
         return BAD_INPUT
+    reports, lost = _reported(pairs, recipe, arguments)
     if len(reports) > 1:
-        print(f"{counted(reports)}.")
-    return BAD_INPUT if refused or any(report.status == "failed" for report in reports) else 0
+        _print(f"{counted(reports)}.")
+    failed = refused or lost or any(report.status == "failed" for report in reports)
+    return BAD_INPUT if failed else 0
 
 
 def _reported(
     pairs: list[tuple[Path, Path]], recipe: Recipe, arguments: argparse.Namespace
-) -> list[FileReport]:
-    """Restore the files; tell of each, and append it to the report, as soon as it has come to its end."""
-    reports = []
+) -> tuple[list[FileReport], int]:
+    """Restore the files; tell of each, and append it to the report, as soon as it has come to its end.
+
+    Returns
+    -------
+    reports : list of FileReport
+        One for each file.
+    lost : int
+        How many could not be appended.
+    """
+    reports, lost = [], 0
     work = restoring_files(
         pairs, recipe, arguments.axes, arguments.dtype, arguments.compression, arguments.overwrite
     )
@@ -59,28 +69,43 @@ def _reported(
             _show(bar, progress)
             if progress.report is not None:
                 bar.clear()
-                if arguments.report:
-                    append_report(Path(arguments.report), progress.report)
                 TELLING[progress.report.status](progress.report)
+                lost += bool(arguments.report) and not _appended(Path(arguments.report), progress.report)
                 reports.append(progress.report)
-    return reports
+    return reports, lost
+
+
+def _appended(path: Path, report: FileReport) -> bool:
+    """Append to the report; where that fails, say so, and let the files go on."""
+    try:
+        append_report(path, report)
+    except FileProblem as problem:
+        say(str(problem))
+        return False
+    return True
 
 
 def _tell_done(report: FileReport) -> None:
     """Print where the result is, and what a reader should know."""
-    print(f"{report.source} -> {report.target} ({report.seconds:.2f} s)")
-    for message in report.messages:
-        print(f"  {message}")
+    lines = [f"{report.source} -> {report.target} ({report.seconds:.2f} s)"]
+    lines += [f"  {message}" for message in report.messages]
     if report.brightness is not None and report.brightness.passed is False:
-        print(f"  Brightness: {report.brightness.sentence}")
+        lines.append(f"  Brightness: {report.brightness.sentence}")
+    _print("\n".join(lines))
 
 
 def _tell_skipped(report: FileReport) -> None:
-    print(f"{report.source} -> {report.target} skipped. {report.messages[-1]}")
+    _print(f"{report.source} -> {report.target} skipped. {report.messages[-1]}")
 
 
 def _tell_failed(report: FileReport) -> None:
     say(report.error)
+
+
+def _print(text: str) -> None:
+    """Print at once, with what the terminal cannot show (such as names that are no UTF-8) in escapes."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 TELLING = {"done": _tell_done, "skipped": _tell_skipped, "failed": _tell_failed}
