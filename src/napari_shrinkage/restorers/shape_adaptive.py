@@ -1,7 +1,7 @@
 """The shape-adaptive DCT: each pixel's neighbourhood ends at edges, and is shrunk in a DCT of its own shape.
 
 Convention: both stages, a hard threshold and a Wiener filter that has its result as pilot, use the same
-neighbourhoods. The work is that of the CPU kernels in `transforms.shape_kernels`.
+neighbourhoods. The work is that of CPU kernels in `transforms`.
 """
 
 from __future__ import annotations
@@ -102,7 +102,8 @@ class ShapeAdaptiveDct(Restorer):
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
         """Return both stages as CPU kernels, whatever the device."""
-        from ..transforms.shape_kernels import empirical_wiener, hard_threshold, ray_lengths
+        from ..transforms.ray_kernels import ray_lengths
+        from ..transforms.shape_kernels import empirical_wiener, hard_threshold
 
         stds, widths = coefficient_stds(correlation), self.gamma * ray_stds(correlation)
 

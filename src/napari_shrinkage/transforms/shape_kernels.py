@@ -1,11 +1,12 @@
-"""CPU kernels of the shape-adaptive DCT: how far each ray goes, and the neighbourhoods between the rays.
+"""CPU kernels of the shape-adaptive DCT: neighbourhoods between rays, transformed, shrunk and averaged.
 
 For each pixel: bring its neighbourhood's columns to the top and transform each at its own length, then each
 row of coefficients; shrink; go back the same way; add what comes out to the image. Rows of pixels are shared
 out in bands, each with sums of its own, so the result does not depend on the number of threads.
 
-Convention: tables and rays are those of `shapes`. Pixels less than REACH from the border of a field have no
-neighbourhood; callers extend the field. This module imports numba: import it when work begins, not before.
+Convention: tables are those of `shapes`, lengths of rays those of `ray_kernels`. Pixels less than REACH from
+the border of a field have no neighbourhood; callers extend the field. This module imports numba: import it
+when work begins, not before.
 """
 
 from __future__ import annotations
@@ -19,37 +20,17 @@ from numba import njit, types
 
 from ..kernels import OPTIONS, Function, Kernel, array, digest, in_parts, tuple_of
 from . import shapes
-from .shapes import PADDED, RAYS, REACH, SCALES, SIDE
+from .shapes import PADDED, REACH, SIDE
 
 Array = npt.NDArray[np.float32]
 Lengths = npt.NDArray[np.uint8]
 Number = Any  # float32 inside a kernel
 
 BAND = 32  # rows of pixels
-STEPS, PIXELS = np.array(RAYS), np.array(SCALES)
 ZERO, ONE = np.float32(0), np.float32(1)
 _TINY = np.float32(1e-30)
 part: Callable[[Function], Function] = njit(**OPTIONS)
 inlined: Callable[[Function], Function] = njit(forceinline=True, **OPTIONS)
-
-
-@inlined
-def _estimate(field: Array, weights: Array, y: int, x: int, dy: int, dx: int) -> Number:
-    """Return a ray's estimate of the pixel at its start."""
-    total = ZERO
-    for k in range(len(weights)):
-        total += weights[k] * field[y + k * dy, x + k * dx]
-    return total
-
-
-@part
-def _median(counts: Any) -> int:
-    """Return the middle of values 0, 1, ... that occur so often."""
-    half, value, below = counts.sum() // 2, 0, counts[0]
-    while below <= half:
-        value += 1
-        below += counts[value]
-    return value
 
 
 @part
@@ -175,46 +156,8 @@ def _shrink(block: Array, guide: Array, stds: Array, piloted: bool, threshold: f
     return _hard(block, stds, threshold * np.sqrt(2 * np.log(count) + 1), widths, spans)
 
 
-def _cacheable(sources: str) -> tuple[Function, ...]:
-    """Return the kernels as numba's disk cache can keep them, with the digest of their constants' file."""
-
-    def ray_lengths(
-        field: Array, weights: Array, widths: Array, lengths: Lengths, first: int, last: int
-    ) -> None:
-        """Let each ray grow while the intervals of all its estimates so far have a value in common."""
-        sources  # noqa: B018
-        height, width = field.shape
-        for ray in range(len(STEPS)):
-            dy, dx = STEPS[ray]
-            for y in range(first, last):
-                for x in range(width):
-                    low, high = -np.inf, np.inf
-                    lengths[ray, y, x] = 0
-                    for scale in range(len(PIXELS)):
-                        reach = PIXELS[scale] - 1
-                        end_y, end_x = y + reach * dy, x + reach * dx
-                        if end_y < 0 or end_y >= height or end_x < 0 or end_x >= width:
-                            break
-                        value = _estimate(field, weights[scale, : reach + 1], y, x, dy, dx)
-                        low = max(low, value - widths[ray, scale])
-                        high = min(high, value + widths[ray, scale])
-                        if low > high:
-                            break
-                        lengths[ray, y, x] = scale
-
-    def medians(lengths: Lengths, smoothed: Lengths, first: int, last: int) -> None:
-        """Take the median of each ray's length over 3 x 3 pixels."""
-        sources  # noqa: B018
-        _, height, width = lengths.shape
-        counts = np.zeros(len(PIXELS), np.int64)
-        for ray in range(len(STEPS)):
-            for y in range(first, last):
-                for x in range(width):
-                    counts[:] = 0
-                    for i in range(max(y - 1, 0), min(y + 2, height)):
-                        for j in range(max(x - 1, 0), min(x + 2, width)):
-                            counts[lengths[ray, i, j]] += 1
-                    smoothed[ray, y, x] = _median(counts)
+def _cacheable(sources: str) -> Function:
+    """Return the kernel as numba's disk cache can keep it, with the digest of its constants' file."""
 
     def bands(planes: Any, tables: Any, threshold: float, piloted: bool, first: int, last: int) -> None:
         """Restore all neighbourhoods of bands first to last - 1, by the pilot if there is one."""
@@ -241,47 +184,14 @@ def _cacheable(sources: str) -> tuple[Function, ...]:
                     _backward(block, heights, back, columns, widths, line)
                     _add(columns, mean, weight, rows, heights, sums[band, :, y - top :, x - REACH :])
 
-    return ray_lengths, medians, bands
+    return bands
 
 
-_INT = types.int64
-_UINT8, _UINT32 = types.uint8, types.uint32
-_PLANES = tuple_of(array(2, readonly=True), array(2, readonly=True), array(3, _UINT8), array(4))
-_TABLES = tuple_of(array(4, _UINT32), array(3), array(3), array(4))
-_ray_lengths, _medians, _bands = _cacheable(digest(shapes))
-_RAY_LENGTHS = Kernel(_ray_lengths, array(2, readonly=True), array(2), array(2), array(3, _UINT8), _INT, _INT)
-_MEDIANS = Kernel(_medians, array(3, _UINT8), array(3, _UINT8), _INT, _INT)
-_BANDS = Kernel(_bands, _PLANES, _TABLES, types.float32, types.boolean, _INT, _INT)
-
-
-def ray_lengths(field: Array, widths: Array, *, threads: int) -> Lengths:
-    """Return how far each ray goes from each pixel before it meets an edge.
-
-    Parameters
-    ----------
-    field : ndarray of float32, (Y, X)
-        The noisy field.
-    widths : ndarray of float32, (ray, scale)
-        Half the width of each estimate's interval, in the field's unit.
-    threads : int
-        How many threads share the work.
-
-    Returns
-    -------
-    ndarray of uint8, (ray, Y, X)
-        The index of the ray's scale, its median over 3 x 3 pixels.
-
-    References
-    ----------
-    Katkovnik, Egiazarian, Astola, "Local approximation techniques in signal and image processing", SPIE 2006,
-    doi:10.1117/3.660178 (the intersection of confidence intervals).
-    """
-    found = np.zeros((len(RAYS), *field.shape), np.uint8)
-    smoothed = np.zeros_like(found)
-    weights = shapes.ray_weights()
-    in_parts(lambda a, b: _RAY_LENGTHS(field, weights, widths, found, a, b), len(field), threads)
-    in_parts(lambda a, b: _MEDIANS(found, smoothed, a, b), len(field), threads)
-    return smoothed
+_PLANES = tuple_of(array(2, readonly=True), array(2, readonly=True), array(3, types.uint8), array(4))
+_TABLES = tuple_of(array(4, types.uint32), array(3), array(3), array(4))
+_BANDS = Kernel(
+    _cacheable(digest(shapes)), _PLANES, _TABLES, types.float32, types.boolean, types.int64, types.int64
+)
 
 
 def hard_threshold(field: Array, lengths: Lengths, stds: Array, threshold: float, *, threads: int) -> Array:
@@ -292,7 +202,7 @@ def hard_threshold(field: Array, lengths: Lengths, stds: Array, threshold: float
     field : ndarray of float32, (Y, X)
         The noisy field; pixels near its border stay 0.
     lengths : ndarray of uint8, (ray, Y, X)
-        As from `ray_lengths`.
+        As from `ray_kernels.ray_lengths`.
     stds : ndarray of float32
         Noise std of coefficients, as from `shapes.coefficient_stds`.
     threshold : float
