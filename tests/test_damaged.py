@@ -147,6 +147,25 @@ def test_a_tiff_tag_without_sense_is_a_file_problem_at_most(tmp_path, tag, value
     assert all(type(error) is files.FileProblem or "axes" in str(error) for error in refusals)
 
 
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_a_tiff_whose_pages_go_round_in_a_circle_is_damaged(tmp_path, byteorder, big):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path, byteorder=byteorder, bigtiff=big) as file:
+        for plane in SERIES.array:
+            file.write(plane, metadata=None, contiguous=False)
+    assert files.read(path, "TYX").shape == SERIES.shape
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages[0], file.pages[-1]
+        end = last.offset + (8 + 20 * len(last.tags) if big else 2 + 12 * len(last.tags))
+        pointer = struct.pack(byteorder + ("Q" if big else "I"), first.offset)
+    data = bytearray(path.read_bytes())
+    data[end : end + len(pointer)] = pointer
+    path.write_bytes(data)
+    with pytest.raises(files.FileProblem, match="in a circle"):
+        files.read(path, "TYX")
+
+
 RECORD = ns.drain(
     ns.run(ns.Recipe.of(ns.Shrinkage(), ns.Gaussian(5.0)), ns.Stack(DEEP.array))
 ).record.to_json()

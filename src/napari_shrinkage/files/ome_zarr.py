@@ -92,7 +92,7 @@ def describe(part: Path, stack: Stack, record: Record | None) -> None:
 
     like = ordered(stack)
     shapes = halved_shapes(like.shape, like.axes)
-    zarr.open_group(part, mode="r+").attrs.update(_attributes(like, shapes, record, stack.is_color))
+    zarr.open_group(part, mode="r+").attrs.update(attributes(like, shapes, record, stack.is_color))
 
 
 def record(path: Path) -> Json | None:
@@ -202,8 +202,8 @@ def _fill(stored: Any, source: Any, report: Report) -> None:
     report(total, total)
 
 
-def _attributes(stack: Stack, shapes: list[tuple[int, ...]], record: Record | None, color: bool) -> Json:
-    """Return the attributes of the image's group: OME's, and the record."""
+def attributes(stack: Stack, shapes: list[tuple[int, ...]], record: Record | None, color: bool) -> Json:
+    """Return the attributes of an image's group: OME's for levels of these shapes, and the record."""
     axes = [_axis(letter, unit) for letter, unit in zip(stack.axes, stack.units, strict=True)]
     datasets = [
         {"path": str(level), "coordinateTransformations": _transformations(stack, shapes[0], shape)}

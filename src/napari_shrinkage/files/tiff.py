@@ -23,6 +23,7 @@ from .naming import named
 from .on_demand import on_demand
 from .pages import Report, pages
 from .problems import FileProblem, reading
+from .tiff_chain import check_chain
 from .units import unit_name
 
 COMPRESSIONS = ("none", "zlib", "zstd", "lzw")
@@ -73,6 +74,8 @@ def opened(path: Path) -> Iterator[Any]:
     logger.addHandler(complaints)
     try:
         with reading(path, "TIFF file"):
+            with path.open("rb") as raw:
+                check_chain(raw)
             try:
                 with tifffile.TiffFile(path) as file:
                     yield file
