@@ -14,6 +14,8 @@ from .autocorrelation import Autocorrelation
 from .base import NoiseModel, Stabiliser, together
 from .color_noise import ColorNoise
 
+LEAST = 1e-30  # std in the units of the image; values over a smaller one overflow
+
 
 @dataclass(frozen=True)
 class Scaling(Stabiliser):
@@ -35,8 +37,8 @@ class Scaling(Stabiliser):
 
     @property
     def is_silent(self) -> bool:
-        """Whether sigma is 0, or too small for float32."""
-        return bool(np.float32(self.sigma) == 0)
+        """Whether sigma is 0, or too small for float32 to divide by."""
+        return self.sigma < LEAST
 
     @property
     def _divisor(self) -> np.float32:
