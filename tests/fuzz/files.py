@@ -163,8 +163,9 @@ def lines_of(process: subprocess.Popen[str]) -> queue.Queue[Any]:
 
 def last_frame(log: str) -> str:
     """Return the innermost frame of this package in a dump of faulthandler, or what the child said last."""
-    frames = [line.strip() for line in log.splitlines() if "napari_shrinkage/" in line]
-    return frames[0] if frames else " ".join(log.split())[-200:]
+    frames = [line.strip() for line in log.splitlines() if line.strip().startswith("File ")]
+    own = [frame for frame in frames if "napari_shrinkage/" in frame]
+    return " < ".join((*frames[:1], *own[:1])) if frames else " ".join(log.split())[-200:]
 
 
 def child(seed: int, case: int, folder: Path) -> int:
