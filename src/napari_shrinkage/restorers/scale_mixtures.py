@@ -32,7 +32,7 @@ Values = npt.NDArray[np.float64]
 
 SOLVE_PIXELS = 2**20
 PART = 2**15  # neighbourhoods at a time: few enough for the cache
-MULTIPLIERS = np.exp(np.arange(-8.5, 3.6, 2.0))
+MULTIPLIERS = np.exp(np.arange(-8.5, 5.6, 2.0))
 PRIOR = np.array([8.0, *[1.0] * (len(MULTIPLIERS) - 1)])  # the lowest stands for all below, too
 LEAST_POWER = 1e-6  # of the noise's strongest direction in a neighbourhood: what it is taken to have in any
 

@@ -89,7 +89,8 @@ def _triangle(sector: int, first: int, second: int) -> npt.NDArray[np.bool_]:
     u, v = (y * bx - x * by) * area, (ay * x - ax * y) * area  # the area is 1 or -1
     within = u * second + v * first <= first * second
     on_rays = ((u <= first) | (u == 0)) & ((v <= second) | (v == 0))
-    return (u >= 0) & (v >= 0) & within & on_rays
+    inside: npt.NDArray[np.bool_] = (u >= 0) & (v >= 0) & within & on_rays
+    return inside
 
 
 @cache
