@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import pytest
 
-from napari_shrinkage.kernels import Kernel, array, digest, in_parts
+from napari_shrinkage.kernels import Kernel, array, digest, in_parts, kernels_of
 
 
 def doubled(values: Any, result: Any) -> None:
@@ -58,3 +58,17 @@ def test_digest_follows_the_sources() -> None:
     first = digest(types)
     assert digest(types) == first
     assert digest(types, numba) != first
+
+
+def test_kernels_have_names() -> None:
+    (hard, average) = kernels_of(("transforms.dct_kernels", "hard", (8, 8)))
+    wiener, same = kernels_of(("transforms.dct_kernels", "wiener", (8, 8)))
+    assert len({hard, average, wiener}) == 3
+    assert average is same
+
+
+def test_a_compiled_kernel_is_found_on_disk_by_others() -> None:
+    (kernel, _) = kernels_of(("transforms.haar_kernels", "soft"))
+    kernel.compile()
+    assert kernel.is_on_disk
+    assert not Kernel(doubled, array(2), array(2)).is_on_disk

@@ -16,10 +16,13 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from types import FunctionType, ModuleType
 from typing import Any
 
 from numba import njit, types
+from numba.core.caching import FunctionCache
+from numba.core.registry import cpu_target
 
 Function = Callable[..., Any]
 
@@ -54,6 +57,15 @@ class Kernel:
     def is_compiled(self) -> bool:
         """Whether it is ready in this process; never waits."""
         return self._compiled is not None
+
+    @property
+    def is_on_disk(self) -> bool:
+        """Whether numba's disk cache has it, so that `compile` takes no time to speak of."""
+        try:
+            cache: Any = FunctionCache(self._function)  # type: ignore[no-untyped-call]
+        except RuntimeError:  # there is no folder for it
+            return False
+        return cache.load_overload(self._signature, cpu_target.target_context) is not None
 
     def compile(self) -> Function:
         """Return the compiled function, after seconds of compiling where neither memory nor disk has it."""
@@ -98,6 +110,13 @@ def variant(function: Function, name: str, **functions: Function) -> Function:
     copy = FunctionType(function.__code__, {**function.__globals__, **functions}, name)
     copy.__qualname__ = name
     return copy
+
+
+def kernels_of(name: tuple[Any, ...]) -> tuple[Kernel, ...]:
+    """Return the kernels of a name: a module of this package, and what its `kernels_of` is asked for."""
+    module, *arguments = name
+    found: tuple[Kernel, ...] = import_module(f".{module}", __package__).kernels_of(*arguments)
+    return found
 
 
 def array(ndim: int, dtype: Any = types.float32, *, readonly: bool = False) -> Any:

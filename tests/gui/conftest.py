@@ -20,7 +20,7 @@ def ready_kernels():
     """Compile the kernels before a test measures or compares anything."""
     from napari_shrinkage.gui import kernels
 
-    kernels._compile([(8, 8)])
+    kernels._compile(kernels.USUAL)
 
 
 @pytest.fixture

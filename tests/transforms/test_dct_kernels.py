@@ -244,8 +244,8 @@ FIELD, LIMITS = noisy((20, 30)), np.ones((8, 8), np.float32)
             ValueError,
             "patches of 64 pixels",
         ),
-        (lambda: dct_kernels.compile_kernels([(12, 12)]), ValueError, "12 x 12"),
-        (lambda: dct_kernels.compile_kernels([(17, 8, 8)]), ValueError, "17 x 8 x 8.*up to 16 planes"),
+        (lambda: dct_kernels.kernels_of("hard", (12, 12)), ValueError, "12 x 12"),
+        (lambda: dct_kernels.kernels_of("hard", (17, 8, 8)), ValueError, "17 x 8 x 8.*up to 16 planes"),
     ],
 )
 def test_errors_say_what_came_and_what_is_needed(
@@ -253,17 +253,6 @@ def test_errors_say_what_came_and_what_is_needed(
 ) -> None:
     with pytest.raises(error, match=words):
         call()
-
-
-def test_compiled_sizes_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    dct_kernels.compile_kernels([(8, 8)])  # in numba's disk cache from here on
-    for kernel in {*dct_kernels._kernels((8, 8)), *dct_kernels._kernels((16, 16))}:
-        monkeypatch.setattr(kernel, "_compiled", None)
-    assert not dct_kernels.is_compiled((8, 8))
-    dct_kernels.compile_kernels()
-    assert dct_kernels.is_compiled((8, 8))
-    for other in ((16, 16), (12, 12), (8,), (8, 16), (0, 8, 8)):
-        assert not dct_kernels.is_compiled(other)
 
 
 def test_kernels_work_where_nothing_can_be_cached(monkeypatch: pytest.MonkeyPatch) -> None:

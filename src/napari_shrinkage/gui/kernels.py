@@ -1,12 +1,14 @@
 """The fused kernels' first compilation, out of the user's way: torch serves previews until they are ready.
 
-Convention: compiling takes a while, once per machine, and later sessions read the kernels from disk. It runs
-in a daemon thread; previews take the torch reference meanwhile, which gives the same pixels, and runs wait
-with a word of progress.
+Convention: compiling takes a while, once per machine, and later sessions read the kernels from disk. It is
+done in a process of its own, because it holds Python's lock and the window would stutter. Previews take the
+torch reference meanwhile, which gives the same pixels, and runs wait with a word of progress.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Generator
@@ -15,31 +17,39 @@ from dataclasses import replace
 from ..engine import Progress
 from ..methods import nested
 from ..recipe import Plan
-from ..transforms.block_dct import SlidingDCT
+from ..restorers import NAMED
+from ..restorers.base import KernelName, Restorer
 
 TORCH_CPU = "cpu:0"  # the CPU by torch's name for it: `Restorer.build` gives "cpu" its fused kernel
 POLL_SECONDS = 0.05
-Patch = tuple[int, ...]  # (size, size) or (depth, size, size)
-_ready: set[Patch] = set()
-_asked: set[Patch] = set()
+_ready: set[KernelName] = set()
+_asked: set[KernelName] = set()
 _lock = threading.Lock()
 
 
-def warm_up(patches: set[Patch] | None = None) -> None:
-    """Begin to load or compile the kernels of some blocks; returns at once."""
+def needed(restorer: Restorer) -> set[KernelName]:
+    """Return the kernels of a restorer and of those inside it, such as a pilot."""
+    return {name for one in nested(restorer) if isinstance(one, Restorer) for name in one.kernels}
+
+
+USUAL = needed(NAMED["dct-wiener"]) | needed(NAMED["wavelet"])
+
+
+def warm_up(names: set[KernelName] | None = None) -> None:
+    """Begin to load or compile kernels, by default those of usual methods; returns at once."""
     with _lock:
-        new = (patches or {(8, 8)}) - _asked
+        new = (USUAL if names is None else names) - _asked
         _asked.update(new)
     if new:
-        threading.Thread(target=_compile, args=(sorted(new),), name="shrinkage kernels", daemon=True).start()
+        threading.Thread(target=_compile, args=(new,), name="shrinkage kernels", daemon=True).start()
 
 
 def waits_for_kernel(plan: Plan) -> bool:
     """Whether a plan would have to wait for a kernel now; begins to compile it."""
-    patches = _patches(plan)
-    if patches <= _ready:
+    names = needed(plan.restorer) if plan.device == "cpu" else set()
+    if names <= _ready:
         return False
-    warm_up(patches)
+    warm_up(names)
     return True
 
 
@@ -55,16 +65,27 @@ def waiting(plan: Plan) -> Generator[Progress, None, None]:
         time.sleep(POLL_SECONDS)
 
 
-def _patches(plan: Plan) -> set[Patch]:
-    """Return the shapes of the blocks whose kernels a plan uses."""
-    if plan.device != "cpu" or not plan.restorer.is_fused:
-        return set()
-    return {value.sizes for value in nested(plan.restorer) if isinstance(value, SlidingDCT)}
+def _compile(names: set[KernelName]) -> None:
+    from ..kernels import kernels_of
+
+    ordered = sorted(names, key=str)
+    missing = [name for name in ordered if not all(k.is_on_disk for k in kernels_of(name))]
+    if missing:
+        _compile_elsewhere(missing)
+    for name in ordered:
+        for kernel in kernels_of(name):
+            kernel.compile()
+        _ready.add(name)
 
 
-def _compile(patches: list[Patch]) -> None:
-    from ..transforms.dct_kernels import compile_kernels
-
-    for patch in patches:
-        compile_kernels([patch])
-        _ready.add(patch)
+def _compile_elsewhere(names: list[KernelName]) -> None:
+    """Have another process put kernels on disk; where it cannot, they are compiled here afterwards."""
+    if getattr(sys, "frozen", False):  # the executable is an application, not Python
+        return
+    program = f"""
+from napari_shrinkage.kernels import kernels_of
+for name in {names!r}:
+    for kernel in kernels_of(name):
+        kernel.compile()
+"""
+    subprocess.run([sys.executable, "-c", program], check=False, capture_output=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from ..geometry import Geometry
 from ..methods import Method, parameters
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 TILE_PIXELS = 2**20
 Apply = Callable[[Float], Float]
+KernelName = tuple[Any, ...]  # a module and the arguments of its `kernels_of`; see `kernels.kernels_of`
 Shrink = Callable[..., "tuple[Coefficients, Tensor | None]"]
 
 
@@ -69,6 +70,11 @@ class Restorer(Method):
     def is_fused(self) -> bool:
         """Whether `build` returns fused CPU kernels, which need no torch."""
         return False
+
+    @property
+    def kernels(self) -> frozenset[KernelName]:
+        """What `build` calls itself, not through another restorer, and has to be compiled before."""
+        return frozenset()
 
     def noise_seen(self, stack: Stack, estimated: NoiseModel) -> NoiseModel:
         """Return the noise of a stack as this restorer has to see it, given the usual estimate."""

@@ -21,7 +21,7 @@ from ..thresholds import Bayes, ThresholdSelector, per_channel
 from ..transforms.base import Band, Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
-from .base import Apply, Restorer, on_device, through
+from .base import Apply, KernelName, Restorer, on_device, through
 from .fitted import Fitted
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Weights = Literal["sparsity", "uniform"]
 FUSED_SIZES = (8, 16)  # of dct_kernels, known here without importing numba
+FUSED_RULES: dict[type[ShrinkageRule], str] = {Hard: "hard", Soft: "soft"}
 
 
 @method("shrinkage", title="Shrinkage")
@@ -109,12 +110,24 @@ class Shrinkage(Restorer):
         """Return the fused CPU kernel where there is one for these choices, else `apply` in torch."""
         if device != "cpu" or not self.is_fused:
             return on_device(self, device, correlation)
+        if isinstance(self.transform, StationaryWavelet):
+            return _fused_haar(self, self.transform, correlation, threads)
         return fused_threshold(self, correlation, threads)
 
     @property
     def is_fused(self) -> bool:
         """Whether a fused CPU kernel stands beside the torch reference for these choices."""
-        return isinstance(self.rule, Hard) and has_kernel(self.transform)
+        return bool(self.kernels)
+
+    @property
+    def kernels(self) -> frozenset[KernelName]:
+        """The kernel of the sliding DCT or of the stationary Haar transform, where the rule has one."""
+        rule = FUSED_RULES.get(type(self.rule))
+        if rule == "hard" and isinstance(self.transform, SlidingDCT) and has_kernel(self.transform):
+            return frozenset({("transforms.dct_kernels", rule, self.transform.sizes)})
+        if rule and isinstance(self.transform, StationaryWavelet) and has_haar_kernel(self.transform):
+            return frozenset({("transforms.haar_kernels", rule)})
+        return frozenset()
 
     def _shifts(self) -> list[tuple[int, ...]]:
         """Return the circular shifts to average, none for a shift-invariant transform or spins=1."""
@@ -148,6 +161,11 @@ def has_kernel(transform: Transform) -> bool:
     return isinstance(transform, SlidingDCT) and transform.stride == 1 and transform.side in FUSED_SIZES
 
 
+def has_haar_kernel(transform: StationaryWavelet) -> bool:
+    """Whether the fused CPU kernels cover this transform: Haar, in planes."""
+    return transform.ndim == 2 and transform.is_haar
+
+
 def coefficient_stds(transform: SlidingDCT, correlation: Autocorrelation | None) -> Float:
     """Return the noise std of every coefficient of a block, as large as the block."""
     gains = transform.noise_gain(correlation)
@@ -164,16 +182,36 @@ def fused_threshold(restorer: Shrinkage, correlation: Autocorrelation | None, th
     stds = coefficient_stds(transform, correlation)
     uniform = restorer.weights == "uniform"
 
-    def thresholds(channels: int) -> Float:
-        multiples = [
-            per_channel(restorer.threshold.select(band, 1.0), channels, band.key)
-            if band.detail
-            else (0.0,) * channels
-            for band in transform.subbands()
-        ]
-        return stds * np.asarray(multiples, np.float32).T.reshape(channels, *stds.shape)
-
     def restored(z: Float) -> Float:
-        return hard_threshold(z, thresholds(len(z)), uniform_weights=uniform, threads=threads)
+        limits = stds * _multiples(restorer, len(z)).reshape(len(z), *stds.shape)
+        return hard_threshold(z, limits, uniform_weights=uniform, threads=threads)
 
     return restored
+
+
+def _fused_haar(
+    restorer: Shrinkage, transform: StationaryWavelet, correlation: Autocorrelation | None, threads: int
+) -> Apply:
+    """Return soft or hard thresholding of the stationary Haar transform by the fused kernel."""
+    from ..transforms.haar_kernels import shrink_haar
+
+    gains = transform.noise_gain(correlation)
+    stds = np.asarray([gains[band.key] for band in transform.subbands()], np.float32)
+    rule = FUSED_RULES[type(restorer.rule)]
+
+    def restored(z: Float) -> Float:
+        limits = (stds * _multiples(restorer, len(z)))[:, :-1]  # the last band is the approximation
+        return shrink_haar(z, rule, limits.reshape(len(z), -1, 3), threads=threads)
+
+    return restored
+
+
+def _multiples(restorer: Shrinkage, channels: int) -> Float:
+    """Return the threshold of every band in multiples of its noise, (C, bands); 0 for the mean."""
+    multiples = [
+        per_channel(restorer.threshold.select(band, 1.0), channels, band.key)
+        if band.detail
+        else (0.0,) * channels
+        for band in restorer.transform.subbands()
+    ]
+    return np.asarray(multiples, np.float32).T

@@ -18,7 +18,7 @@ from ..stack import Float
 from ..thresholds import Profile
 from ..transforms.base import Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT
-from .base import Apply, Restorer, on_device, through
+from .base import Apply, KernelName, Restorer, on_device, through
 from .shrinkage import Shrinkage, coefficient_stds, has_kernel
 
 if TYPE_CHECKING:
@@ -109,6 +109,14 @@ class EmpiricalWiener(Restorer):
     def is_fused(self) -> bool:
         """Whether both stages have a fused CPU kernel."""
         return has_kernel(self.transform) and getattr(self.pilot, "is_fused", False)
+
+    @property
+    def kernels(self) -> frozenset[KernelName]:
+        """The kernel of the second stage."""
+        if not self.is_fused:
+            return frozenset()
+        assert isinstance(self.transform, SlidingDCT)
+        return frozenset({("transforms.dct_kernels", "wiener", self.transform.sizes)})
 
     def _patch_weight(self, gain: Coefficients) -> Tensor | None:
         if not isinstance(self.transform, SlidingDCT):

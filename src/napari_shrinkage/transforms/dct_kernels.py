@@ -13,9 +13,8 @@ numba's disk cache and loaded from there in later sessions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numba import types
@@ -65,27 +64,16 @@ def _kernel(name: str, step: Function, piloted: bool, patch: Patch) -> Kernel:
 _average = Kernel(average, types.int64, array(4), array(4), array(4), types.int64, types.int64)
 
 
-def compile_kernels(patches: Iterable[Patch] = ((8, 8),)) -> None:
-    """Compile the kernels for patches of these shapes, or load them from numba's disk cache.
+def kernels_of(step: Literal["hard", "wiener"], patch: Patch) -> tuple[Kernel, ...]:
+    """Return the kernels of one of the two functions below for patches of a shape.
 
-    Parameters
-    ----------
-    patches : iterable of tuple of int
-        Shapes (size, size) or (depth, size, size), the size one of `FUSED_SIZES`, the depth 1 to 16.
+    Raises
+    ------
+    ValueError
+        If there are none.
     """
-    for patch in patches:
-        _check_patch(patch)
-        for kernel in _kernels(patch):
-            kernel.compile()
-
-
-def is_compiled(patch: Patch) -> bool:
-    """Return whether all kernels for this shape of patches are ready in this process; never waits."""
-    return _has_kernels(patch) and all(kernel.is_compiled for kernel in _kernels(patch))
-
-
-def _kernels(patch: Patch) -> tuple[Kernel, ...]:
-    return _hard(patch), _wiener(patch), _average
+    _check_patch(patch)
+    return {"hard": _hard, "wiener": _wiener}[step](patch), _average
 
 
 def hard_threshold(
@@ -212,16 +200,12 @@ def _check(field: Array, name: str, limits: Array, limits_name: str, threads: in
 
 
 def _check_patch(patch: Patch) -> None:
-    if not _has_kernels(patch):
+    *depth, height, width = patch if len(patch) in (2, 3) else (0, 0, 0)
+    if height != width or width not in FUSED_SIZES or not all(1 <= d <= LARGEST_DEPTH for d in depth):
         raise ValueError(
             f"no fused kernel has patches of {_words(patch)} pixels, only squares of {FUSED_SIZES} and boxes "
             f"of these up to {LARGEST_DEPTH} planes; use the torch transform instead."
         )
-
-
-def _has_kernels(patch: Patch) -> bool:
-    *depth, height, width = patch if len(patch) in (2, 3) else (0, 0, 0)
-    return height == width and width in FUSED_SIZES and all(1 <= d <= LARGEST_DEPTH for d in depth)
 
 
 def _words(patch: Patch) -> str:

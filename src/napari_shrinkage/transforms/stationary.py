@@ -52,7 +52,7 @@ class StationaryWavelet(Multiresolution):
     def split(self, x: Tensor, axis: int, level: int) -> tuple[Tensor, Tensor]:
         """Return approximation and detail along an axis (a negative index), as long as `x`."""
         step, length = 2 ** (level - 1), x.shape[axis]
-        if self._is_haar:
+        if self.is_haar:
             low = x.roll(-step, axis).lerp_(x, 0.5)
             return low, x - low
         first, last = self.bank.reach
@@ -69,7 +69,7 @@ class StationaryWavelet(Multiresolution):
     def merged(self, low: Tensor | None, high: Tensor | None, axis: int, level: int) -> Tensor:
         """Invert `split`; None stands for zeros."""
         step = 2 ** (level - 1)
-        if self._is_haar:
+        if self.is_haar:
             return _merged_haar(low, high, axis, step)
         first, last = self.bank.reach_back
         before, after = max(last, 0) * step, max(-first, 0) * step
@@ -83,7 +83,8 @@ class StationaryWavelet(Multiresolution):
         )
 
     @property
-    def _is_haar(self) -> bool:
+    def is_haar(self) -> bool:
+        """Whether its filters are those of Haar's wavelet, by whatever name."""
         return self.bank == stationary_bank("haar")
 
 
