@@ -326,6 +326,14 @@ def test_results_of_an_earlier_run_beside_their_sources_are_no_input(folder):
     assert planned_targets(images_in(folder, "*.tif"), pattern) == pairs
 
 
+@pytest.mark.parametrize("pattern", ["{name}.tif", "{name}_denoised.tif"])
+def test_no_image_is_written_over_another_of_the_run(folder, pattern):
+    files.write(folder / "b.tif", ns.Stack(noisy(64, 64)))
+    files.write(folder / "b_denoised.tif", ns.Stack(noisy(64, 64)))
+    with pytest.raises(FileProblem, match="over"):
+        planned_targets(images_in(folder, "b*"), str(folder / pattern))
+
+
 def brightness_of(stack, values, noise=None):
     return brightness(stack, stack.with_array(values), noise or ns.Gaussian(SIGMA))
 

@@ -175,6 +175,19 @@ def test_type_and_names_are_as_chosen(opened, folder, qtbot, wait_for):
     assert files.read(folder / "denoised" / "b.ome.tif").array.dtype == np.uint8
 
 
+def test_axes_are_told_where_files_do_not_say(opened, folder, noisy, qtbot, wait_for):
+    viewer, widget = opened
+    np.save(folder / "e.npy", np.stack([noisy, noisy]))
+    widget.inputs.choose([folder / "e.npy"])
+    ran(qtbot, widget, wait_for)
+    assert "needs its axes named" in column(widget.table, REMARKS)[0]
+    widget.inputs.axes.setText("tyx")
+    ran(qtbot, widget, wait_for)
+    assert files.read(folder / "denoised" / "e_denoised.ome.tif").axes == "TYX"
+    widget.open_pair(0)
+    wait_for(lambda: len(viewer.layers) == 2)
+
+
 def test_a_cancelled_batch_can_go_on(opened, folder, qtbot, wait_for, monkeypatch):
     _, widget = opened
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..files import FORMATS, FileProblem, ending
+from ..files import FORMATS, FileProblem, ending, read_record
 
 A_FOLDER = "give a folder, or a pattern with {name} in it"
 
@@ -45,21 +45,20 @@ def planned_targets(sources: Sequence[Path], output: str) -> list[tuple[Path, Pa
     Parameters
     ----------
     sources : sequence of Path
-        The inputs. One that another is written to is the result of an earlier run, and is left out.
+        The inputs. A result of an earlier run, which another of them is written to, is left out.
     output : str
         A file, a folder, or a pattern with {name} in it.
 
     Raises
     ------
     FileProblem
-        If several inputs would be written to one file, or one over itself.
+        If several inputs would be written to one file, or one over itself or over another.
     """
     if not output.strip():
         raise FileProblem('the output has no name; give a file, a folder ("./" is this one) or a pattern.')
     pairs = [(source, _target(source, output)) for source in sources]
-    if "{name}" in output:
-        made = {target.resolve() for source, target in pairs if target.resolve() != source.resolve()}
-        pairs = [(source, target) for source, target in pairs if source.resolve() not in made]
+    made = {target.resolve() for source, target in pairs if target.resolve() != source.resolve()}
+    pairs = [pair for pair in pairs if pair[0].resolve() not in made or not _is_result(pair[0])]
     _refuse_collisions(pairs, output)
     return pairs
 
@@ -76,6 +75,14 @@ def _is_image(path: Path) -> bool:
     return path.is_file() or name.endswith(".zarr")
 
 
+def _is_result(path: Path) -> bool:
+    """Whether a file says that it was made from another."""
+    try:
+        return read_record(path) is not None
+    except (ValueError, TypeError):
+        return False
+
+
 def _target(source: Path, output: str) -> Path:
     known = output.lower().endswith(tuple(FORMATS))
     into_folder = output.endswith(("/", os.sep)) or (Path(output).is_dir() and not known)
@@ -87,12 +94,17 @@ def _target(source: Path, output: str) -> Path:
 
 def _refuse_collisions(pairs: list[tuple[Path, Path]], output: str) -> None:
     taken: dict[Path, Path] = {}
+    inputs = {source.resolve() for source, _ in pairs}
     for source, target in pairs:
         place = target.resolve()
         if place == source.resolve():
             raise FileProblem(
                 f"{source} would be written over itself; give another folder, or a pattern such as "
                 '"{name}_denoised.ome.tif".'
+            )
+        if place in inputs:
+            raise FileProblem(
+                f"{source} would be written over {target}, an image of the same run; {A_FOLDER}."
             )
         if place in taken:
             alike = stem(source) == stem(taken[place])

@@ -62,6 +62,12 @@ class FilesRow(QWidget):
         self.pattern.setToolTip(
             "<qt>Names of the files to take from the folder, such as *.tif or cell_??.png.</qt>"
         )
+        self.axes = QLineEdit()
+        self.axes.setPlaceholderText("as the files say")
+        self.axes.setToolTip(
+            "<qt>One letter per axis, slowest first, where the files do not say: T time, Z depth, "
+            "C channels, Y rows, X columns. TYX is a series.</qt>"
+        )
         self._lay_out()
         self.files_button.clicked.connect(self.ask_files)
         self.folder_button.clicked.connect(self.ask_folder)
@@ -126,6 +132,7 @@ class FilesRow(QWidget):
         for button in (self.files_button, self.folder_button):
             buttons.addWidget(button)
         form.addRow("", buttons)
+        form.addRow(row_label("Axes"), self.axes)
         outer.addLayout(form)
 
     def _show(self) -> None:

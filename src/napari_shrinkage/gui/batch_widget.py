@@ -93,13 +93,10 @@ class BatchWidget(QWidget):
         self.pairs, self.reports = pairs, {}
         self.table.show_files([source for source, _ in pairs])
         self.messages.say("")
-        remember(NAME, self.recipe)
-        recipe, dtype, overwrite = (
-            self.recipe,
-            self.output.dtype.currentData(),
-            self.output.overwrite.isChecked(),
-        )
-        self.job.start(lambda: restoring_files(pairs, recipe, dtype=dtype, overwrite=overwrite))
+        recipe, axes = self.recipe, self.inputs.axes.text().strip().upper() or None
+        dtype, overwrite = self.output.dtype.currentData(), self.output.overwrite.isChecked()
+        remember(NAME, recipe)
+        self.job.start(lambda: restoring_files(pairs, recipe, axes, dtype, overwrite=overwrite))
 
     def open_pair(self, place: int) -> None:
         """Open an image and its result as layers."""
