@@ -26,6 +26,8 @@ from ..stack import Array, Stack
 from ..windows import Region, lengths
 from .blocks import Part, Restored, block_shape, chunk_side, coarse_block_shape, needed_box
 
+CONVERTED_PIXELS = 2**20  # at a time
+
 
 @dataclass(frozen=True)
 class Job:
@@ -144,7 +146,7 @@ def carried_out(image: Path, level: int, number: int, values: Any, threads: int 
     job = job_of(image)
     region, clipped = job.blocks[level][number], 0
     if level == 0:
-        made, clipped = converted(job.restored(number, _read(values), threads), job.dtype)
+        made, clipped = _converted(job.restored(number, _read(values), threads), job.dtype)
     else:
         made = _coarser(job, image, level, region)
     _array(image, level)[_ordered(region, job)] = made.transpose(ome_zarr.order_of(job.result.axes))
@@ -165,6 +167,16 @@ def description_of(image: Path) -> Path:
 @functools.lru_cache(maxsize=8)
 def _job(path: Path, _written: int) -> Job:
     return Job.from_json(json.loads(path.read_text(encoding="utf-8"))["job"])
+
+
+def _converted(values: Array, dtype: np.dtype[Any]) -> tuple[Array, int]:
+    """Return values of another dtype and how many were clipped, some at a time to save memory."""
+    flat, made, clipped = values.reshape(-1), np.empty(values.size, dtype), 0
+    for start in range(0, values.size, CONVERTED_PIXELS):
+        part = slice(start, start + CONVERTED_PIXELS)
+        made[part], outside = converted(flat[part], dtype)
+        clipped += outside
+    return made.reshape(values.shape), clipped
 
 
 def _coarser(job: Job, image: Path, level: int, region: Region) -> Array:
