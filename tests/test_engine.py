@@ -215,6 +215,20 @@ def test_any_dtype_and_axis_order_gives_the_same_values(
     np.testing.assert_allclose(turned, plain.transpose(order), atol=1e-3)
 
 
+@pytest.mark.parametrize("mark", [3.4028235e38, -3.4028235e38, 9.96921e36])
+@pytest.mark.parametrize("method", ["dct", "dct-wiener", "wavelet", "let", "learned-dct", "unet"])
+def test_a_mark_of_missing_data_stays_where_it_was_and_does_no_harm(mark: float, method: str) -> None:
+    marked, holed = STACK[0].copy(), STACK[0].copy()
+    marked[10:13, 20], holed[10:13, 20] = mark, np.nan
+    restored = ns.restore(marked, method, noise=1.0)
+    assert np.all(restored[10:13, 20] == np.float32(mark))
+    expected = np.where(np.isnan(holed), marked, ns.restore(holed, method, noise=1.0))
+    np.testing.assert_array_equal(restored, expected)
+    assert ns.estimate_noise(marked).sigma == ns.estimate_noise(holed).sigma
+    lazy = ns.restore(da.from_array(marked, chunks=20), method, noise=1.0)
+    np.testing.assert_allclose(lazy.compute(scheduler="synchronous"), restored, rtol=1e-5)
+
+
 def test_not_a_number_stays_where_it_was_and_does_no_harm() -> None:
     holed = STACK[0].copy()
     holed[10:13, 20] = np.nan

@@ -26,7 +26,7 @@ from .recipe import Plan, Recipe, Record, Step
 from .restorers.base import Restorer
 from .restorers.fitted import TransferWarning, is_fitted, transfer_doubt
 from .sample import DeferredSample, drawn_fields
-from .stack import Float, Stack
+from .stack import Float, Stack, known
 from .tiles import drawn_in_counts, drawn_in_noise_units, lazily_restored, mixes_color, restore_region
 from .windows import Region, checked_region, lengths, outcome, regridded, whole, windows, within
 
@@ -258,7 +258,10 @@ def _notes(plans: tuple[Plan, ...], stack: Stack) -> tuple[str, ...]:
         notes.append("Where the noise is zero the values are unchanged.")
     holes = 0 if stack.is_lazy else _not_finite(stack.array)
     if holes:
-        notes.append(f"{holes} values that are not finite were filled from their neighbours and put back.")
+        notes.append(
+            f"{holes} values that are not finite, or mark missing data, were filled from their neighbours "
+            "and put back."
+        )
     return tuple(notes)
 
 
@@ -272,4 +275,4 @@ def _doubts(restorer: Restorer, noise: NoiseModel, stack: Stack) -> list[str]:
 
 
 def _not_finite(array: Any) -> int:
-    return 0 if array.dtype.kind != "f" else array.size - int(np.count_nonzero(np.isfinite(array)))
+    return 0 if array.dtype.kind != "f" else array.size - int(np.count_nonzero(known(array)))

@@ -20,6 +20,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float32]
 SPATIAL = "ZYX"
+MISSING = 1e36  # from here on a value marks a pixel without data, such as the largest float32 does
 COMMON_AXES = (
     "YX",
     "TYX",
@@ -166,7 +167,10 @@ class Stack:
         values = np.transpose(cut, np.argsort(np.argsort(self._field_axes(ndim))))
         values = values[None] if self.channel_axis is None else values[: self.channels]
         with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
-            return np.ascontiguousarray(values, dtype=np.float32)
+            field = np.ascontiguousarray(values, dtype=np.float32)
+        if values.dtype.kind == "f" and not (there := known(field)).all():
+            field = np.where(there | np.isnan(field), field, np.copysign(np.float32(np.inf), field))
+        return field
 
     def fields(self, ndim: int) -> Iterator[Float]:
         """Yield the whole field (channels, *spatial) of every plane (volume for ndim=3)."""
@@ -195,6 +199,12 @@ class Stack:
         return replace(
             self, array=array, spacing=tuple(float(s / scale) if a in "YX" else s for s, a in spacing)
         )
+
+
+def known(values: Array) -> npt.NDArray[np.bool_]:
+    """Say of each value whether it is one: a number, and no mark of missing data."""
+    there: npt.NDArray[np.bool_] = np.abs(values) < MISSING
+    return there
 
 
 def checked_axes(axes: str | None, shape: tuple[int, ...]) -> str:

@@ -20,7 +20,7 @@ from .noise.units import from_noise_units, to_noise_units
 from .recipe import BRIGHTNESS_SIDE, Plan
 from .restorers.base import Apply, Restorer
 from .sample import drawn_windows
-from .stack import Array, Float, Stack
+from .stack import Array, Float, Stack, known
 from .windows import (
     Region,
     checked_region,
@@ -117,13 +117,13 @@ def mixes_color(restorer: Restorer, stack: Stack) -> bool:
 
 
 def filled(values: Array, spatial: int) -> Array:
-    """Return values with the non-finite ones replaced by the nearest along the last `spatial` axes.
+    """Return values with those that are not `known` replaced by the nearest along the last `spatial` axes.
 
-    A plane without any finite value is filled with zeros.
+    A plane without any known value is filled with zeros.
     """
     from scipy.ndimage import distance_transform_edt
 
-    bad = ~np.isfinite(values)
+    bad = ~known(values)
     out = values.copy()
     for plane in np.ndindex(values.shape[: values.ndim - spatial]):
         if bad[plane].all():
@@ -185,7 +185,7 @@ def _built_for_noise_units(plan: Plan, color: bool, level: Float | None) -> Appl
 def _drawn(stack: Stack, noise: NoiseModel, ndim: int) -> Iterator[tuple[Float, list[Indices]]]:
     """Yield fields (C, *spatial) in the units of the image, with the pixels that they show, per axis."""
     for values, window in drawn_windows(stack, ndim):
-        whole = values if np.isfinite(values).all() else filled(values, ndim)
+        whole = values if known(values).all() else filled(values, ndim)
         pixels = [np.arange(part.start, part.stop) for part in window]
         yield noise.corrected(whole, pixels), pixels
 
@@ -252,8 +252,8 @@ def _restored_fields(plan: Plan, apply: Apply, fields: Iterable[Float]) -> Itera
 
 
 def _finite_part(values: Array, part: Region, frame: Stack, ndim: int) -> Array:
-    """Return a part of the values; where some are not finite, filled from the nearest."""
-    if values.dtype.kind != "f" or np.isfinite(values[part]).all():
+    """Return a part of the values; where some are not known, filled from the nearest."""
+    if values.dtype.kind != "f" or known(values[part]).all():
         return values[part]
     spatial, last = frame.spatial_axes(ndim), tuple(range(-ndim, 0))
     return np.moveaxis(filled(np.moveaxis(values, spatial, last), ndim), last, spatial)[part]
@@ -271,11 +271,11 @@ def _as_fine(values: Array, plan: Plan, frame: Stack, region: Region) -> Array:
 
 
 def _put_back(out: Array, original: Array, frame: Stack) -> None:
-    """Put the alpha channel and the non-finite values of the input back."""
+    """Put the alpha channel, and what is not finite or marks missing data in the input, back."""
     if frame.has_alpha:
         out[..., 3] = original[..., 3]
     if original.dtype.kind == "f":
-        np.copyto(out, original, where=~np.isfinite(original), casting="same_kind")
+        np.copyto(out, original, where=~known(original), casting="same_kind")
 
 
 def _output_chunks(plan: Plan, stack: Stack) -> list[tuple[int, ...]]:
