@@ -17,8 +17,9 @@ import napari_shrinkage as ns
 from napari_shrinkage import files
 from napari_shrinkage.cli import main
 from napari_shrinkage.nn.dncnn import Dncnn
+from napari_shrinkage.nn.generator import NETWORKS
 from napari_shrinkage.nn.models import card_of
-from napari_shrinkage.nn.trained_generator import generator_of
+from napari_shrinkage.nn.trained_generator import TrainedGenerator, generator_of
 
 SERIES = ns.Stack(np.random.default_rng(0).integers(0, 999, (3, 64, 64), np.uint16), "TYX")
 DEEP = ns.Stack(np.random.default_rng(0).integers(0, 60_000, (24, 20), np.uint16))
@@ -255,6 +256,18 @@ def test_a_generator_s_header_without_sense_is_refused(tmp_path, change):
             "low": "0", "high": "1", "error": "0.1", "limit": "0.1"} | change  # fmt: skip
     save_file({"a": torch.zeros(1)}, tmp_path / "a.safetensors", told)
     with pytest.raises(ValueError, match="does not tell kind, shape"):
+        generator_of(str(tmp_path / "a.safetensors"))
+
+
+@pytest.mark.parametrize("change", [1e38, -2.0, 0.5])
+def test_a_generator_whose_covariance_is_none_is_refused(tmp_path, change):
+    network = NETWORKS["dense"]((12, 14), 3)
+    network.covariance.copy_(torch.eye(3))
+    TrainedGenerator(network, 0.0, 1.0, 0.1, 0.1, {}).save(tmp_path / "whole.safetensors")
+    assert generator_of(str(tmp_path / "whole.safetensors"))[0].network.latent == 3
+    network.covariance[0, 0 if change < 0 else 1] = change
+    TrainedGenerator(network, 0.0, 1.0, 0.1, 0.1, {}).save(tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match="covariance of its codes is none"):
         generator_of(str(tmp_path / "a.safetensors"))
 
 

@@ -26,7 +26,7 @@ WRAPPED = "module."  # before the names of a network that was trained on several
 PARTS = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
 IRCNN_DEPTH = 7
 # What torch trips over in other files.
-TORN = (RuntimeError, EOFError, LookupError, TypeError, ValueError, OSError)
+TORN = (RuntimeError, EOFError, LookupError, TypeError, ValueError, AttributeError, OSError)
 
 State = dict[str, Tensor]
 Shape = tuple[int | None, ...]

@@ -121,8 +121,22 @@ def _read(path: Path, checksum: str) -> TrainedGenerator:
         network = NETWORKS[told["kind"]](shape, latent)
         load_into(network, path)
         network.eval().requires_grad_(False)
+        if not (_is_covariance(network.covariance) and network.decode(network.mean[None]).isfinite().all()):
+            raise ValueError(
+                f"the generator in {path} draws no images, or the covariance of its codes is none: the file is "
+                "damaged. Use another."
+            )
     low, high, error, limit = numbers
     return TrainedGenerator(network, low, high, error, limit, told)
+
+
+def _is_covariance(matrix: Tensor) -> bool:
+    """Whether a matrix is symmetric and, but for rounding, has no negative eigenvalue."""
+    import torch
+
+    double = matrix.double()
+    eigenvalues = torch.linalg.eigvalsh(double)
+    return bool(torch.allclose(double, double.T) and eigenvalues[0] >= -1e-4 * eigenvalues[-1])
 
 
 def _header_of(path: Path, told: Mapping[str, str]) -> tuple[tuple[int, int], int, list[float]]:
