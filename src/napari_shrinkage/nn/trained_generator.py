@@ -123,8 +123,8 @@ def _read(path: Path, checksum: str) -> TrainedGenerator:
         network.eval().requires_grad_(False)
         if not (_is_covariance(network.covariance) and network.decode(network.mean[None]).isfinite().all()):
             raise ValueError(
-                f"the generator in {path} draws no images, or the covariance of its codes is none: the file is "
-                "damaged. Use another."
+                f"the generator in {path} draws no images, or the covariance of its codes is none: "
+                "the file is damaged. Use another."
             )
     low, high, error, limit = numbers
     return TrainedGenerator(network, low, high, error, limit, told)
