@@ -15,7 +15,7 @@ from ..geometry import Border, Geometry
 from ..methods import ADVANCED, method
 from ..stack import Float
 from ..transforms.shapes import REACH, coefficient_stds, ray_stds
-from .base import Apply, Restorer
+from .base import Apply, KernelName, Restorer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,6 +71,11 @@ class ShapeAdaptiveDct(Restorer):
     def is_fused(self) -> bool:
         """True: the kernels run on the CPU, without torch."""
         return True
+
+    @property
+    def kernels(self) -> frozenset[KernelName]:
+        """The kernels of the rays, and that of both stages."""
+        return frozenset({("transforms.ray_kernels",), ("transforms.shape_kernels",)})
 
     def resolve(self, sample: Sample) -> Self:
         """Nothing depends on the data."""

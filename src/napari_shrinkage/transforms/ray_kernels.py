@@ -100,6 +100,11 @@ _RAY_LENGTHS = Kernel(
 _MEDIANS = Kernel(_medians, _LENGTHS, _LENGTHS, types.int64, types.int64)
 
 
+def kernels_of() -> tuple[Kernel, ...]:
+    """Return the kernels of `ray_lengths`."""
+    return _RAY_LENGTHS, _MEDIANS
+
+
 def ray_lengths(field: Array, widths: Array, *, threads: int) -> Lengths:
     """Return how far each ray goes from each pixel before it meets an edge.
 

@@ -194,6 +194,11 @@ _BANDS = Kernel(
 )
 
 
+def kernels_of() -> tuple[Kernel, ...]:
+    """Return the kernel of both functions below."""
+    return (_BANDS,)
+
+
 def hard_threshold(field: Array, lengths: Lengths, stds: Array, threshold: float, *, threads: int) -> Array:
     """Restore a field by hard thresholding of the shape-adaptive DCT of each pixel's neighbourhood.
 
