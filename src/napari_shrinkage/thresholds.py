@@ -330,8 +330,9 @@ def pooled(transform: Transform, fields: Tensor) -> dict[str, Tensor]:
         step = math.ceil(len(fields) * sum(band.data.numel() for band in bands) / MOST_COEFFICIENTS)
         step += step % 2 == 0  # odd, so that it does not keep in step with blocks and rows
         for band in bands:
-            pools.setdefault(band.key, []).append(band.data.flatten()[::step].clone())
-    return {key: torch.cat(values) for key, values in pools.items()}
+            values = band.data.flatten()
+            pools.setdefault(band.key, []).append(values if step == 1 else values[::step].clone())
+    return {key: one[0] if len(one) == 1 else torch.cat(one) for key, one in pools.items()}
 
 
 def redundancy(transform: Transform, sample: Sample) -> float:

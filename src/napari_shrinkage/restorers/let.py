@@ -33,7 +33,7 @@ Values = npt.NDArray[np.float64]
 REACH = 3.0
 STEEPNESS = 8
 SOLVE_PIXELS = 2**20
-PART_PIXELS = 2**16
+PART_PIXELS = 2**13  # a part of all images stays in the cache
 LEAST_POWER = 1e-10  # of the largest: directions that the data do not tell
 ATTENUATIONS = (-0.5, 1.3)  # of a coefficient; photographs in white noise use nearly all of it
 
@@ -140,15 +140,19 @@ class Let(Restorer):
 
 def expansion(c: Tensor, gain: float) -> tuple[Tensor, Tensor]:
     """Return the elementary functions of coefficients with noise std `gain`: c, and c without small ones."""
-    decay = (-((c / (REACH * gain)) ** STEEPNESS).clamp_max(50)).exp()
-    return c, c * (1 - decay)
+    return c, c * (1 - (-_steep(c, gain)).exp())
 
 
 def expansion_slopes(c: Tensor, gain: float) -> tuple[Tensor, Tensor]:
     """Return the derivatives of `expansion` in c."""
-    scaled = ((c / (REACH * gain)) ** STEEPNESS).clamp_max(50)
+    scaled = _steep(c, gain)
     decay = (-scaled).exp()
     return c.new_ones(c.shape), 1 - decay + STEEPNESS * scaled * decay
+
+
+def _steep(c: Tensor, gain: float) -> Tensor:
+    """Return (c / (3 gain))**8, at most 50: squares of squares take a third of the time of a power."""
+    return (c / (REACH * gain)).square().square().square().clamp_max(50)
 
 
 def solved_weights(
