@@ -88,6 +88,7 @@ _HOME = {
     "Shrinkage": "restorers",
     "EmpiricalWiener": "restorers",
     "Let": "restorers",
+    "Collaborative": "restorers",
     "NonLocalMeans": "restorers",
     "ScaleMixture": "restorers",
     "ShapeAdaptiveDct": "restorers",

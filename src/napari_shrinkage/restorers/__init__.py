@@ -11,6 +11,7 @@ from ..transforms.block_dct import SlidingDCT
 from ..transforms.stationary import StationaryWavelet
 from .base import Restorer
 from .cnn import Cnn
+from .collaborative import Collaborative
 from .degrade import Degrade
 from .generator_prior import GeneratorPrior
 from .hot_pixels import HotPixels
@@ -31,6 +32,7 @@ NAMED: MappingProxyType[str, Restorer] = MappingProxyType(
         "dct-wiener": EmpiricalWiener(),
         "sa-dct": ShapeAdaptiveDct(),
         "gsm": ScaleMixture(),
+        "collaborative": Collaborative(),
         "learned-dct": LearnedDct(),
         "unet": Cnn(),
         "ffdnet": Cnn(model="ffdnet"),
@@ -70,6 +72,7 @@ __all__ = [
     "PRESETS",
     "TO_FIT",
     "Cnn",
+    "Collaborative",
     "Degrade",
     "EmpiricalWiener",
     "GeneratorPrior",
