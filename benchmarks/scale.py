@@ -9,7 +9,6 @@ accounts for. The folder needs five times the room of the volume.
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import resource
 import shutil
@@ -71,15 +70,15 @@ def run(source: Path, target: Path, method: str, workers: int) -> dict[str, floa
     """Restore the volume on local workers, or go on with it; return seconds and bytes."""
     from distributed import Client, LocalCluster
 
-    options = {"threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": None}
+    options = {"threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": ":0"}
     with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
         before = max(client.run(_warmed_up).values())
-        started, blocks = time.perf_counter(), 0.0
+        started, blocks = time.perf_counter(), 0
         work = stored(recipe_of(METHODS[method]), files.read(source), target, dtype="same")
         for progress in work:
             if progress.message == "restoring" and not blocks:
                 (description,) = unfinished_folder(target).glob("*.json")
-                blocks = block_bytes(description.with_suffix(".zarr"))
+                blocks = job_of(description.with_suffix(".zarr")).block_bytes
         seconds = time.perf_counter() - started
         peaks = client.run(peak_memory).values()
     return {"seconds": seconds, "before": before, "peak": max(peaks), "block": blocks, "own": peak_memory()}
@@ -92,13 +91,6 @@ def _warmed_up() -> int:
     ns.restore(np.zeros((64, 64), np.float32), "balanced", noise=1.0)
     torch.zeros(1)
     return peak_memory()
-
-
-def block_bytes(image: Path) -> float:
-    """Return what one block holds: its box of the input, its result as float32, and in the data type."""
-    job = job_of(image)
-    box = max(math.prod(p.stop - p.start for p in job.source_box(n)) for n in range(len(job.blocks[0])))
-    return box * job.stacks[0].array.dtype.itemsize + math.prod(job.sizes[0]) * (4 + job.dtype.itemsize)
 
 
 def killed_half_way(source: Path, target: Path, method: str, workers: int) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,10 +24,11 @@ from ..methods import Json
 from ..pyramid import coarsened, halved_shapes
 from ..recipe import Plan, Record
 from ..stack import Array, Stack
-from ..windows import Region, lengths
+from ..windows import Region, lengths, tile_shape
 from .blocks import Part, Restored, block_shape, chunk_side, coarse_block_shape, needed_box
 
 CONVERTED_PIXELS = 2**20  # at a time
+WINDOW_BYTES = 16 * 4  # a pixel
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,20 @@ class Job:
     def source_box(self, number: int) -> Region:
         """Return the part of the input that a block of the image needs."""
         return needed_box(self.plans, self.stacks, self.blocks[0][number])
+
+    @property
+    def block_bytes(self) -> int:
+        """Memory that a block takes at most: its box, its values in float32 and as written, and a window.
+
+        A window counts as 16 float32 arrays, which a fused kernel and counted light take on the way.
+        """
+        first, values = self.stacks[0], math.prod(self.sizes[0])
+        spread = np.unique(np.linspace(0, len(self.blocks[0]) - 1, 50).astype(int))
+        box = max(math.prod(lengths(self.source_box(int(number)))) for number in spread)
+        given = zip(self.plans, self.stacks[:-1], strict=True)
+        window = max(math.prod(tile_shape(plan, stack)) * stack.channels for plan, stack in given)
+        bytes_read = box * int(first.array.dtype.itemsize)
+        return bytes_read + values * (4 + self.dtype.itemsize) + window * WINDOW_BYTES
 
     def restored(self, number: int, values: Array, threads: int | None) -> Array:
         """Return a block of the image from the values of its box."""
