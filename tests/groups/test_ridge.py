@@ -86,6 +86,12 @@ def test_the_result_does_not_depend_on_the_number_of_threads() -> None:
     np.testing.assert_array_equal(results[0], results[2])
 
 
+def test_noise_that_is_weaker_than_said_is_not_blown_up() -> None:
+    weak = 0.3 * np.random.default_rng(0).standard_normal((1, 1, 60, 71)).astype(np.float32)
+    found = kernels.ridge_filtered(weak, None, weak[0], FIRST, WHITE, threads=1)
+    assert found[..., :54, :66].std() < 0.3
+
+
 def test_a_shift_of_level_is_a_shift_of_the_result() -> None:
     noisy = edges()
     plain = kernels.ridge_filtered(noisy, None, noisy[0], FIRST, WHITE, threads=1)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 SIZES = (5, 7, 9)  # sides of the patches that the kernel compares
+LEAST_ENERGY = (
+    0.7  # of noisy patches less their level, as a share of the noise's: alike ones share some noise
+)
 LEAST_PIVOT = 0.1  # of a Gram matrix that noise may bring near zero, as a share of the noise's
 
 

@@ -20,6 +20,7 @@ from .ridge import (
     add_to,
     gather,
     invert,
+    lift,
     noise_gram,
     product,
     take_level,
@@ -113,6 +114,7 @@ def _cacheable(sources: str) -> Function:
                             else:
                                 take_level(patches, level)
                                 product(patches, patches.T, gram)
+                                lift(gram, noise)
                             invert(gram, least, kept, inverse)
                             if white:
                                 theta_for_white(inverse, np.float32(pixels), gram, kept)

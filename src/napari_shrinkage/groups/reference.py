@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .grouping import LEAST_PIVOT, Grouping, first_position
+from .grouping import LEAST_ENERGY, LEAST_PIVOT, Grouping, first_position
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,7 +105,7 @@ def _combined(patches: Tensor, guesses: Tensor | None, noise: Tensor, white: boo
     if guesses is None:
         level = patches.mean((1, 2), keepdim=True)
         signal = patches - level
-        gram = signal @ signal.mT
+        gram = _lifted(signal @ signal.mT, pixels)
         of_mean = 1 / (k * pixels)
     else:
         level = patches.mean(1, keepdim=True)
@@ -116,6 +116,12 @@ def _combined(patches: Tensor, guesses: Tensor | None, noise: Tensor, white: boo
     theta = torch.eye(k).to(noise) - _inverse(gram, least) @ noise
     kept = (theta * (noise @ theta)).sum(1) / pixels
     return level + theta.mT @ (patches - level), (1 / (kept + of_mean))[..., None]
+
+
+def _lifted(gram: Tensor, pixels: int) -> Tensor:
+    """Return Gram matrices with the energy that noise alone should have, or nearly, on their diagonals."""
+    missing = LEAST_ENERGY * pixels - gram.diagonal(dim1=1, dim2=2).mean(1)
+    return gram + missing.clamp_min(0)[:, None, None] * torch.eye(gram.shape[-1]).to(gram)
 
 
 def _inverse(gram: Tensor, least: float) -> Tensor:

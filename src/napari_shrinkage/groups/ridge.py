@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from .grouping import LEAST_ENERGY
 from .matching import part
 
 Array = npt.NDArray[np.float32]
@@ -61,6 +62,20 @@ def product(a: Array, b: Array, out: Array) -> None:
     for first in range(0, len(a), PRODUCT_ROWS):
         last = min(first + PRODUCT_ROWS, len(a))
         np.dot(a[first:last], b, out[first:last])
+
+
+@part
+def lift(gram: Array, noise: Array) -> None:
+    """Raise the diagonal of the Gram matrix of noisy patches to what noise alone should have, or nearly.
+
+    Where the noise is weaker than it was said to be, as in clipped shadows, the inverse would blow it up.
+    """
+    missing = np.float32(0)
+    for i in range(len(gram)):
+        missing += np.float32(LEAST_ENERGY) * noise[i, i] - gram[i, i]
+    if missing > 0:
+        for i in range(len(gram)):
+            gram[i, i] += missing / np.float32(len(gram))
 
 
 @part
