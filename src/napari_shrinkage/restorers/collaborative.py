@@ -83,7 +83,7 @@ class Collaborative(Restorer):
     pilot_share: Annotated[float, at.Ge(0), at.Le(1), ADVANCED] = 0.5
     patch_size: Annotated[Literal[5, 7, 9], at.Unit("pixels"), ADVANCED] = 7
     matches: Annotated[int, at.Ge(8), at.Le(128)] = 64
-    stride: Annotated[int, at.Ge(1), at.Le(8), at.Unit("pixels")] = 6
+    stride: Annotated[int, at.Ge(1), at.Le(8), at.Unit("pixels")] = 4
     search: Annotated[int, at.Ge(8), at.Le(64), at.Unit("pixels"), ADVANCED] = 32
     search_z: Annotated[int, at.Ge(0), at.Le(8), at.Unit("planes"), ADVANCED] = 2
     border: Border = "symmetric"
