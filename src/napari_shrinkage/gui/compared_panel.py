@@ -53,7 +53,10 @@ class ComparedPanel(Panel):
             signal.connect(self._settled.start)
         self.job.succeeded.connect(self._after_run)
         self.live.ready.connect(self._after_preview)
-        self.wipe.lost.connect(lambda: QTimer.singleShot(0, self._wipe_lost))
+        self._lost = QTimer(self)  # ends with the panel, which a layer's removal may be a part of
+        self._lost.setSingleShot(True)
+        self._lost.timeout.connect(self._wipe_lost)
+        self.wipe.lost.connect(self._lost.start)
 
     def show_one(self, before: bool = False) -> None:
         """Leave the wipe its two sides: before, which is the image, and after, which it shows itself."""
