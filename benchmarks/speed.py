@@ -1,8 +1,7 @@
 """Speed of our methods beside their peers, in one process, interleaved, best of five.
 
-`python benchmarks/speed.py` prints seconds, the ratio to each peer, the PSNR of each result, and for our
-methods GFLOP/s and the share of the machine's copy bandwidth. Machines are shared: trust the ratios, not
-the seconds.
+`python benchmarks/speed.py` prints seconds, the ratio to each peer and the PSNR of each result. Machines are
+shared: trust the ratios, not the seconds. What limits each method: `where_time_goes.py`.
 """
 
 from __future__ import annotations
@@ -125,30 +124,6 @@ def best_seconds(runs: dict[str, Run], rounds: int) -> dict[str, float]:
     return best
 
 
-def copy_bandwidth() -> float:
-    """Return the bytes per second (read and written) of a large array copy."""
-    source = np.ones(2**26, np.float32)
-    target = np.empty_like(source)
-    seconds = best_seconds({"copy": lambda: np.copyto(target, source)}, 5)["copy"]
-    return 2 * source.nbytes / seconds
-
-
-def work_per_pixel() -> dict[str, tuple[float, float]]:
-    """Return floating-point operations and least memory traffic (bytes) per pixel of our methods.
-
-    An even/odd 8-point DCT takes 36 multiply-adds and additions. The column transform is shared by 8
-    patches, so a pixel costs one column transform, 8 row transforms, 64 comparisons and products, and the
-    same back again.
-    """
-    dct = 2 * (1 + 8) * 2 * 36 + 3 * 64
-    haar = 4 * 2 * 12 + 4 * 3 * 6
-    return {
-        "dct, 1 thread": (dct, 8),
-        "dct-wiener, 1 thread": (2.5 * dct, 20),
-        "stationary Haar BayesShrink, 1 thread": (haar, 8),
-    }
-
-
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--side", type=int, default=1024, help="side of the test picture in pixels")
@@ -170,21 +145,6 @@ def main() -> None:
         for name in runs
     ]
     print(table(["method", "best of turns", "dB", *peers], rows))
-    bandwidth, pixels = copy_bandwidth(), chosen.side**2
-    print(f"\nCopy bandwidth of one thread: {bandwidth / 1e9:.1f} GB/s\n")
-    print(
-        table(
-            ["method", "GFLOP/s", "share of the copy bandwidth"],
-            [
-                [
-                    name,
-                    flops * pixels / seconds[name] / 1e9,
-                    f"{100 * moved * pixels / seconds[name] / bandwidth:.1f} %",
-                ]
-                for name, (flops, moved) in work_per_pixel().items()
-            ],
-        )
-    )
 
 
 if __name__ == "__main__":
