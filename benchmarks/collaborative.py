@@ -31,8 +31,8 @@ OURS: dict[str, str | ns.Collaborative] = {
     "collaborative, high, learned pilot": HIGH.replace(pilot=ns.LearnedDct()),
 }
 # CBM3D: Dabov et al., "Color image denoising via sparse 3D collaborative filtering with grouping constraint
-# in luminance-chrominance space", ICIP 2007, doi:10.1109/ICIP.2007.4378954; its figures on CBSD68 as the paper
-# of FFDNet gives them, doi:10.1109/TIP.2018.2839891.
+# in luminance-chrominance space", ICIP 2007, doi:10.1109/ICIP.2007.4378954; its figures on CBSD68 as in
+# FFDNet's paper, doi:10.1109/TIP.2018.2839891.
 CBM3D = {15: 33.52, 25: 30.71, 50: 27.38}
 Method = Callable[[Picture, float], Picture]
 

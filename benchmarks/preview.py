@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 
-SETTINGS = {"fast": "threshold.low", "balanced": "pilot.threshold.low", "best": "strength"}
+SETTINGS = {"fast": "threshold.low", "balanced": "pilot.threshold.low", "best": "pilot_share"}
 TRANSFORMS = ("wavelet", "stationary-wavelet")
 
 

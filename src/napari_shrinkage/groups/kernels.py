@@ -146,14 +146,9 @@ _filter = Kernel(
 )
 
 
-def compile_kernel() -> None:
-    """Compile the kernel, or load it from numba's disk cache; once in a process."""
-    _filter.compile()
-
-
-def is_compiled() -> bool:
-    """Return whether the kernel is ready in this process; never waits."""
-    return _filter.is_compiled
+def kernels_of() -> tuple[Kernel, ...]:
+    """Return the kernel of `ridge_filtered`."""
+    return (_filter,)
 
 
 def ridge_filtered(

@@ -32,7 +32,7 @@ def needed(restorer: Restorer) -> set[KernelName]:
     return {name for one in nested(restorer) if isinstance(one, Restorer) for name in one.kernels}
 
 
-USUAL = needed(NAMED["dct-wiener"]) | needed(NAMED["wavelet"])
+USUAL = needed(NAMED["dct-wiener"]) | needed(NAMED["wavelet"]) | needed(NAMED["collaborative"])
 
 
 def warm_up(names: set[KernelName] | None = None) -> None:

@@ -47,7 +47,7 @@ ON_OTHER_GRIDS: MappingProxyType[str, Restorer] = MappingProxyType(  # change th
     {"upscale": Upscale(), "degrade": Degrade()}
 )
 PRESETS: MappingProxyType[str, str] = MappingProxyType(
-    {"fast": "dct", "balanced": "dct-wiener", "best": "unet"}
+    {"fast": "dct", "balanced": "dct-wiener", "best": "collaborative"}
 )
 
 

@@ -18,7 +18,7 @@ from ..groups.grouping import Grouping
 from ..methods import ADVANCED, HIDDEN, method
 from ..sample import DeferredSample, Sample
 from ..stack import Float
-from .base import Apply, Restorer
+from .base import Apply, KernelName, Restorer
 from .wiener import EmpiricalWiener
 
 if TYPE_CHECKING:
@@ -117,6 +117,11 @@ class Collaborative(Restorer):
         """Whether all of it is fused CPU kernels, which need no torch."""
         return self.pilot.is_fused
 
+    @property
+    def kernels(self) -> frozenset[KernelName]:
+        """The kernel of both steps."""
+        return frozenset({("groups.kernels",)})
+
     def resolve(self, sample: Sample) -> Self:
         """Resolve the pilot, and whether the channels are grouped together."""
         planes = sample if self.pilot.spatial_ndim == self.ndim else _as_planes(sample)
@@ -186,8 +191,11 @@ class Collaborative(Restorer):
         return torch.stack([self._restored(field, self._pilot_applied(correlation), step) for field in z])
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:
-        """Return both steps as the compiled CPU kernel, or `apply` in torch on another device."""
-        if device != "cpu":
+        """Return both steps as the compiled kernel on a CPU, else `apply` in torch.
+
+        The kernel is also waited for where torch would serve until it is compiled: torch takes far longer.
+        """
+        if device.partition(":")[0] != "cpu":
             return super().build(device, correlation, threads)
         from ..groups.kernels import ridge_filtered
 
