@@ -19,6 +19,7 @@ from skimage import data
 
 import napari_shrinkage as ns
 from napari_shrinkage.devices import available_cores
+from napari_shrinkage.samples import fluorescence_stack
 
 SIGMAS = (15, 25, 50)
 HIGH = ns.Collaborative(stride=4, matches=80, search=40)
@@ -120,13 +121,7 @@ def speed_table(folder: os.PathLike[str]) -> str:
 
 def color_table(folder: os.PathLike[str], step: int) -> str:
     images = pictures(folder, "cbsd68")[::step]
-    names = [
-        "dct-wiener",
-        "learned-dct",
-        "collaborative",
-        "collaborative, high",
-        "collaborative, learned pilot",
-    ]
+    names = ("dct-wiener", "collaborative", "collaborative, high")
     methods = {name: ours(OURS[name]) for name in names}
     found = {sigma: in_turn(methods, images, sigma) for sigma in SIGMAS}
     rows: list[list[object]] = [[name, *(found[s][name][0] for s in SIGMAS)] for name in methods]
@@ -155,12 +150,15 @@ def micrograph_table(folder: os.PathLike[str]) -> str:
 
 def volume_table() -> str:
     """Restore a volume and a moving picture, plane by plane and with patches matched across planes."""
-    cells = data.cells3d()[20:36, 1, 64:192, 64:192].astype(np.float32)
+    cells = fluorescence_stack().truth[4:16] - 100
     moving = np.stack([data.camera()[100:228, 100 + 2 * t : 228 + 2 * t] for t in range(12)]).astype(
         np.float32
     )
     rows = []
-    for name, truth in {"nuclei, ZYX": cells * (255 / cells.max()), "moving picture, T as Z": moving}.items():
+    for name, truth in {
+        "simulated cells, ZYX": cells * (255 / cells.max()),
+        "moving picture, T as Z": moving,
+    }.items():
         image = noisy(truth, 25)
         row: list[object] = [name]
         for method in ("dct-wiener", deep_dct(), "collaborative", ns.Collaborative(ndim=3)):
