@@ -51,14 +51,17 @@ def light_sheet(shape: tuple[int, ...], at: tuple[int, ...]) -> np.ndarray:
 
 
 def make_volume(path: Path, shape: tuple[int, ...]) -> None:
-    """Write the volume chunk by chunk."""
+    """Write the volume chunk by chunk, unless it is there."""
+    if path.exists():
+        return
     like = Stack(da.zeros(shape, dtype=np.uint16), "ZYX", (2.0, 0.5, 0.5), ("micrometer",) * 3)
-    group = zarr.open_group(path, mode="w-", zarr_format=3)
+    group = zarr.open_group(path.with_suffix(".part"), mode="w", zarr_format=3)
     level = group.create_array("0", shape=shape, dtype="uint16", chunks=CHUNK)
     for at in np.ndindex(*(n // c for n, c in zip(shape, CHUNK, strict=True))):
         start = tuple(i * c for i, c in zip(at, CHUNK, strict=True))
         level[tuple(slice(s, s + c) for s, c in zip(start, CHUNK, strict=True))] = light_sheet(CHUNK, start)
     group.attrs.update(ome_zarr.attributes(like, [shape], None, False))
+    path.with_suffix(".part").rename(path)
 
 
 def peak_memory() -> int:
@@ -67,21 +70,25 @@ def peak_memory() -> int:
 
 
 def run(source: Path, target: Path, method: str, workers: int) -> dict[str, float]:
-    """Restore the volume on local workers, or go on with it; return seconds and bytes."""
+    """Restore the volume on local workers, or go on with it; return seconds, load and bytes."""
     from distributed import Client, LocalCluster
 
     options = {"threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": ":0"}
     with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
-        before = max(client.run(_warmed_up).values())
-        started, blocks = time.perf_counter(), 0
+        idle = max(client.run(_warmed_up).values())
+        busy = sum(client.run(time.process_time).values())
+        started, block = time.perf_counter(), 0
         work = stored(recipe_of(METHODS[method]), files.read(source), target, dtype="same")
         for progress in work:
-            if progress.message == "restoring" and not blocks:
+            if progress.message == "restoring" and not block:
                 (description,) = unfinished_folder(target).glob("*.json")
-                blocks = job_of(description.with_suffix(".zarr")).block_bytes
+                block = job_of(description.with_suffix(".zarr")).block_bytes
         seconds = time.perf_counter() - started
-        peaks = client.run(peak_memory).values()
-    return {"seconds": seconds, "before": before, "peak": max(peaks), "block": blocks, "own": peak_memory()}
+        busy = sum(client.run(time.process_time).values()) - busy
+        peak = max(client.run(peak_memory).values())
+    load = os.getloadavg()[2]
+    memory = {"block": block, "idle": idle, "above": peak - idle, "peak": peak, "client": peak_memory()}
+    return {"seconds": seconds, "busy": busy, "load": load, **memory}
 
 
 def _warmed_up() -> int:
@@ -128,52 +135,60 @@ def same_pixels(first: Path, second: Path) -> bool:
     return True
 
 
-def row(method: str, workers: int, found: dict[str, float], size: float) -> list[str]:
-    """Return a line of the table."""
-    seconds, above = found["seconds"], found["peak"] - found["before"]
-    memory = (found["block"], found["before"], above, found["peak"], found["own"])
-    load = os.getloadavg()[1]
-    speed = [f"{seconds:.0f} s", f"{size / seconds / 1e6:.1f} MB/s", f"{load:.0f}"]
-    return [method, str(workers), *speed, *(f"{value / 1e6:.0f} MB" for value in memory)]
-
-
 HEAD = [
     "method",
     "workers",
     "time",
+    "CPU time",
     "input",
     "load",
     "a block",
     "idle",
     "above idle",
     "peak",
-    "client's peak",
+    "client",
 ]
+
+
+def row(method: str, workers: int, found: dict[str, float], size: float) -> list[str]:
+    """Return a line of the table."""
+    seconds, memory = found["seconds"], list(found.values())[3:]
+    speed = [
+        f"{seconds:.0f} s",
+        f"{found['busy']:.0f} s",
+        f"{size / seconds / 1e6:.1f} MB/s",
+        f"{found['load']:.0f}",
+    ]
+    return [method, str(workers), *speed, *(f"{value / 1e6:.0f} MB" for value in memory)]
 
 
 def measured(folder: Path, method: str, gigabytes: float) -> None:
     """Print the table and what was compared, line by line as it is found."""
     planes = round(gigabytes * 1e9 / 2 / 2048**2 / CHUNK[0]) * CHUNK[0]
     source, size = folder / "in.ome.zarr", planes * 2048**2 * 2
-    made = time.perf_counter()
     make_volume(source, (planes, 2048, 2048))
-    say(f"{planes} x 2048 x 2048 uint16, {size / 1e9:.2f} GB, chunks of {CHUNK}; {os.cpu_count()} cores;")
-    say(f"made in {time.perf_counter() - made:.0f} s; results in uint16, with their pyramid.")
+    say(f"{planes} x 2048 x 2048 uint16, {size / 1e9:.2f} GB, chunks of {CHUNK}; the result uint16 with its")
+    say(
+        f"pyramid; workers of one thread and {LIMIT}, on {os.cpu_count()} cores that other work shares (load: the"
+    )
+    say("mean of 15 minutes).\n")
     two, one, killed = (folder / f"{name}.ome.zarr" for name in ("two", "one", "killed"))
     by_two = run(source, two, method, 2)
-    say("- " + ", ".join(row(method, 2, by_two, size)))
+    say(f"- undisturbed, on two workers: {by_two['seconds']:.0f} s")
     share = killed_half_way(source, killed, method, 2)
-    say(f"- killed (SIGKILL) with {share:.0%} of the blocks done;")
+    say(f"- killed (SIGKILL) with {share:.0%} of the blocks done")
     again = run(source, killed, method, 2)
-    say(f"  the same call again took {again['seconds']:.0f} s and gave")
-    say(f"  the same pixels on every level as the undisturbed run: {same_pixels(two, killed)}")
+    same = same_pixels(two, killed)
+    say(
+        f"- the same call again: {again['seconds']:.0f} s; same pixels as undisturbed, on every level: {same}"
+    )
     shutil.rmtree(killed)
     by_one = run(source, one, method, 1)
-    say(f"- one worker and two give the same pixels: {same_pixels(two, one)}")
+    say(f"- undisturbed, on one worker: {by_one['seconds']:.0f} s; same pixels: {same_pixels(two, one)}")
     say(f"- two workers are {by_one['seconds'] / by_two['seconds']:.2f} times as fast as one\n")
     say(table(HEAD, [row(method, 1, by_one, size), row(method, 2, by_two, size)]))
-    for folder in (one, two, source):
-        shutil.rmtree(folder)
+    for done in (one, two, source):
+        shutil.rmtree(done)
 
 
 def say(line: str) -> None:

@@ -27,7 +27,7 @@ SERIES = ns.Stack(da.from_array(VALUES, chunks=(2, 90, 90)), "TYX")
 def _small_blocks() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "CHUNK_SIDES", {2: 64, 3: 32})
-        patch.setattr(blocks, "LEAST_PIXELS", 2**16)
+        patch.setattr(blocks, "LEAST_PIXELS", 2**14)
         yield
 
 
@@ -72,6 +72,15 @@ def test_a_cluster_that_is_there_makes_the_same_image(tmp_path, client, handed_o
     found = finished(tmp_path / "a.zarr", files.read(tmp_path / "in.ome.zarr"))
     assert handed_out == [client]
     np.testing.assert_array_equal(found, by_threads)
+
+
+def test_a_run_that_is_closed_on_a_cluster_is_taken_up(tmp_path, client, by_threads):
+    work = storing.stored(RECIPE, SERIES, tmp_path / "a.zarr")
+    while next(work).done < 3:
+        pass
+    work.close()
+    np.testing.assert_array_equal(finished(tmp_path / "a.zarr"), by_threads)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.zarr"]
 
 
 def test_an_array_in_memory_or_on_the_cluster_is_sent(tmp_path, client, handed_out, by_threads):
