@@ -169,9 +169,9 @@ def measured(folder: Path, method: str, gigabytes: float) -> None:
     make_volume(source, (planes, 2048, 2048))
     say(f"{planes} x 2048 x 2048 uint16, {size / 1e9:.2f} GB, chunks of {CHUNK}; the result uint16 with its")
     say(
-        f"pyramid; workers of one thread and {LIMIT}, on {os.cpu_count()} cores that other work shares (load: the"
+        f"pyramid; workers of one thread and {LIMIT}, on {os.cpu_count()} cores that other work shares (load:"
     )
-    say("mean of 15 minutes).\n")
+    say("the mean of 15 minutes).\n")
     two, one, killed = (folder / f"{name}.ome.zarr" for name in ("two", "one", "killed"))
     by_two = run(source, two, method, 2)
     say(f"- undisturbed, on two workers: {by_two['seconds']:.0f} s")
