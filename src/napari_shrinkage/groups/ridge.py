@@ -17,7 +17,9 @@ Integers = npt.NDArray[np.int64]
 Number = np.float32
 
 ONE = np.float32(1)
-PRODUCT_ROWS = 32  # of a matrix product at a time: so few that BLAS keeps to the thread that called it
+MOST_PRODUCTS = (
+    2**18
+)  # in a matrix product at a time: so few that OpenBLAS keeps to the thread that called it
 
 
 @part
@@ -59,8 +61,9 @@ def take_level(patches: Array, level: Array) -> None:
 @part
 def product(a: Array, b: Array, out: Array) -> None:
     """Write the matrix product a b, some rows at a time."""
-    for first in range(0, len(a), PRODUCT_ROWS):
-        last = min(first + PRODUCT_ROWS, len(a))
+    rows = max(MOST_PRODUCTS // b.size, 1)
+    for first in range(0, len(a), rows):
+        last = min(first + rows, len(a))
         np.dot(a[first:last], b, out[first:last])
 
 
