@@ -187,6 +187,14 @@ def test_a_recipe_runs_on_a_device_with_a_number_of_threads(change, words):
         ns.Recipe.from_json(ns.Recipe.of(ns.Shrinkage()).to_json() | change)
 
 
+@pytest.mark.parametrize("row", [(0, 10**400), (10**400, 10**401)])
+def test_a_noise_curve_of_numbers_beyond_all_floats_is_refused(row):
+    with pytest.raises(ValueError, match=r"NoiseCurve\.(means|variances)"):
+        ns.NoiseCurve((0.0, 1.0), row)
+    with pytest.raises(ValueError, match=r"NoiseCurve\.(means|variances)"):
+        ns.NoiseCurve(row, (0.0, 1.0))
+
+
 @pytest.mark.parametrize("name", ["input", "versions", "created", "seconds", "messages"])
 def test_a_record_without_one_of_its_entries_says_which(name):
     assert ns.Record.from_json(RECORD).to_json() == RECORD

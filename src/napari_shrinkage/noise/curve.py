@@ -141,7 +141,10 @@ class NoiseCurve(NoiseModel):
 def _rows(values: tuple[Any, ...], name: str) -> tuple[tuple[float, ...], ...]:
     """Return one row of numbers per channel."""
     rows = values if values and isinstance(values[0], tuple | list) else (values,)
-    found = tuple(tuple(float(value) for value in row) for row in rows)
+    try:
+        found = tuple(tuple(float(value) for value in row) for row in rows)
+    except OverflowError as error:
+        raise ValueError(f"NoiseCurve.{name} holds a whole number that is too large.") from error
     if not all(len(row) >= 2 and np.isfinite(row).all() for row in found):
         raise ValueError(f"NoiseCurve.{name}={values!r}: expected at least two finite numbers per channel.")
     return found
