@@ -43,7 +43,7 @@ from napari_shrinkage.cli import main as command_line
 
 MEMORY = 2 * 2**30  # bytes beyond what the libraries take
 SECONDS = 20  # of processor time for one case
-PATIENCE = 300  # seconds without a word from the child
+PATIENCE = 1200  # seconds without a word from the child
 LONGEST = 900  # characters of a message
 SMALL = 2**17  # pixels up to which an image is restored, too
 PACKAGE = str(Path(ns.__file__).parent)
