@@ -75,7 +75,8 @@ def run(source: Path, target: Path, method: str, workers: int) -> dict[str, floa
 
     options = {"threads_per_worker": 1, "memory_limit": LIMIT, "dashboard_address": ":0"}
     with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
-        idle = max(client.run(_warmed_up).values())
+        warm = [client.submit(_warmed_up, workers=[name], pure=False) for name in client.nthreads()]
+        idle = max(client.gather(warm))
         busy = sum(client.run(time.process_time).values())
         started, block = time.perf_counter(), 0
         work = stored(recipe_of(METHODS[method]), files.read(source), target, dtype="same")
@@ -172,6 +173,7 @@ def measured(folder: Path, method: str, gigabytes: float) -> None:
         f"pyramid; workers of one thread and {LIMIT}, on {os.cpu_count()} cores that other work shares (load:"
     )
     say("the mean of 15 minutes).\n")
+    _warmed_up()  # kernels are compiled once, for all workers
     two, one, killed = (folder / f"{name}.ome.zarr" for name in ("two", "one", "killed"))
     by_two = run(source, two, method, 2)
     say(f"- undisturbed, on two workers: {by_two['seconds']:.0f} s")
