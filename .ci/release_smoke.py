@@ -23,6 +23,7 @@ def main() -> None:
     end = time.monotonic() + SECONDS
     while len(viewer.layers) < 2 or widget.job.running:
         QApplication.processEvents()
+        time.sleep(0.01)  # for the thread that works
         if time.monotonic() > end:
             sys.exit("no result in time")
     result = viewer.layers[-1]

@@ -111,7 +111,10 @@ def test_a_full_disk_is_said_in_a_line_and_what_was_there_is_whole(
     words = ["run", str(lazy_source), "-o", str(target), *FAST, "--overwrite"]
     assert main(words) == 2
     assert "cannot be written: the disk is full" in capsys.readouterr().err
-    assert names(small_disk) == ([target.name] if existing else [])
+    going_on = (
+        [f".{target.name}.unfinished"] if ending == ".ome.zarr" else []
+    )  # blocks that need no second run
+    assert names(small_disk) == going_on + ([target.name] if existing else [])
     if existing:
         np.testing.assert_array_equal(np.asarray(files.read(target).array), before.array)
 

@@ -36,12 +36,12 @@ import napari_shrinkage as ns
 from napari_shrinkage import files
 from napari_shrinkage.cli import main as command_line
 from napari_shrinkage.methods import parameters
-from napari_shrinkage.restorers import named
+from napari_shrinkage.restorers import NAMED, named
 from napari_shrinkage.stack import COMMON_AXES
 
 PACKAGE = str(Path(ns.__file__).parent)
 LINES = {str(path): path.read_text().splitlines() for path in Path(PACKAGE).rglob("*.py")}
-FAST = ("dct", "dct-wiener", "wavelet", "let", "hot-pixels", "nl-means", "learned-dct")
+FAST = tuple(name for name in NAMED if name not in ("unet", "ffdnet"))
 DTYPES = ("bool", "u1", "i1", "<u2", ">u2", "<i4", ">i8", "u8", "f2", "<f4", ">f4", "<f8", ">f8")
 NOISY = (100 + 5 * np.random.default_rng(0).standard_normal((20, 24))).astype(np.float32)
 WORDS = st.one_of(
