@@ -25,37 +25,39 @@ MOST_PRODUCTS = (
 @part
 def gather(image: Array, row_length: int, size: int, starts: Integers, patches: Array) -> None:
     """Copy the patches that start at the given pixels of a flat image."""
-    for start, patch in zip(starts, patches):  # noqa: B905
+    for k in range(len(starts)):
         for i in range(size):
             for j in range(size):
-                patch[i * size + j] = image[start + i * row_length + j]
+                patches[k, i * size + j] = image[starts[k] + i * row_length + j]
 
 
 @part
 def take_mean(patches: Array, mean: Array) -> None:
     """Subtract the mean patch of a group, and write it."""
+    count, pixels = patches.shape
     mean[:] = 0
-    for patch in patches:
-        for i in range(len(mean)):
-            mean[i] += patch[i]
-    for i in range(len(mean)):
-        mean[i] /= np.float32(len(patches))
-    for patch in patches:
-        for i in range(len(mean)):
-            patch[i] -= mean[i]
+    for k in range(count):
+        for i in range(pixels):
+            mean[i] += patches[k, i]
+    for i in range(pixels):
+        mean[i] /= np.float32(count)
+    for k in range(count):
+        for i in range(pixels):
+            patches[k, i] -= mean[i]
 
 
 @part
 def take_level(patches: Array, level: Array) -> None:
     """Subtract the mean of all pixels of a group, and write it to every pixel of `level`."""
+    count, pixels = patches.shape
     total = np.float32(0)
-    for patch in patches:
-        for i in range(len(patch)):
-            total += patch[i]
+    for k in range(count):
+        for i in range(pixels):
+            total += patches[k, i]
     level[:] = total / np.float32(patches.size)
-    for patch in patches:
-        for i in range(len(patch)):
-            patch[i] -= level[0]
+    for k in range(count):
+        for i in range(pixels):
+            patches[k, i] -= level[i]
 
 
 @part
@@ -130,7 +132,10 @@ def invert(matrix: Array, least: Number, roots: Array, inverse: Array) -> None:
         for x in range(j + 1):
             row[x] *= roots[j]
         row[j + 1 :] = 0
-    product(np.ascontiguousarray(matrix.T), matrix, inverse)
+    if k**3 <= MOST_PRODUCTS:
+        np.dot(matrix.T, matrix, inverse)
+    else:
+        product(np.ascontiguousarray(matrix.T), matrix, inverse)
 
 
 @part

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from ..noise import Autocorrelation, NoiseModel
 
-FIRST = Grouping(size=9, matches=16, search=32, depth=0, stride=6)  # the step without a pilot
-MARGIN = 16  # pixels that the field goes on beyond its border, so that there are patches enough for a group
+FIRST = Grouping(size=9, matches=16, search=24, depth=0, stride=6)  # the step without a pilot
+MARGIN = 6  # pixels that the field goes on beyond its border: all of it is covered by patches of either step
 
 
 @method("collaborative", title="Collaborative ridge")
@@ -82,8 +82,8 @@ class Collaborative(Restorer):
     pilot: Restorer = EmpiricalWiener()
     pilot_share: Annotated[float, at.Ge(0), at.Le(1), ADVANCED] = 0.5
     patch_size: Annotated[Literal[5, 7, 9], at.Unit("pixels"), ADVANCED] = 7
-    matches: Annotated[int, at.Ge(8), at.Le(128)] = 64
-    stride: Annotated[int, at.Ge(1), at.Le(8), at.Unit("pixels")] = 4
+    matches: Annotated[int, at.Ge(8), at.Le(128)] = 56
+    stride: Annotated[int, at.Ge(1), at.Le(8), at.Unit("pixels")] = 5
     search: Annotated[int, at.Ge(8), at.Le(64), at.Unit("pixels"), ADVANCED] = 32
     search_z: Annotated[int, at.Ge(0), at.Le(8), at.Unit("planes"), ADVANCED] = 2
     border: Border = "symmetric"
@@ -142,7 +142,7 @@ class Collaborative(Restorer):
 
     def geometry(self) -> Geometry:
         """Return the reach of both steps beyond what the pilot needs, aligned to their references."""
-        own = tuple(a + b for a, b in zip(FIRST.reach, self._grouping().reach, strict=True))[-self.ndim :]
+        own = tuple(a + b for a, b in zip(self._first().reach, self._grouping().reach, strict=True))[-self.ndim :]
         margin = (0, MARGIN, MARGIN)[-self.ndim :]
         pilot = self.pilot.geometry()
         return Geometry(
@@ -155,7 +155,7 @@ class Collaborative(Restorer):
 
     def _multiples(self) -> tuple[int, ...]:
         """Return to which multiples a domain is aligned: those of both steps' references and the pilot's."""
-        pilot, step = self.pilot.geometry().multiple, math.lcm(FIRST.stride, self.stride)
+        pilot, step = self.pilot.geometry().multiple, math.lcm(self._first().stride, self.stride)
         both = zip((1, step, step)[-self.ndim :], (1,) * (self.ndim - len(pilot)) + pilot, strict=True)
         return tuple(math.lcm(a, b) for a, b in both)
 
@@ -206,6 +206,11 @@ class Collaborative(Restorer):
 
         return lambda z: self._restored(z, self._by_planes(pilot), step)
 
+    def _first(self) -> Grouping:
+        """Return how the first step groups; its references stand on the second's wherever that is as good."""
+        stride = self.stride if self.stride > 4 else FIRST.stride
+        return replace(FIRST, depth=self._grouping().depth, stride=stride)
+
     def _grouping(self) -> Grouping:
         depth = self.search_z if self.ndim == 3 else 0
         return Grouping(self.patch_size, self.matches, self.search, depth, self.stride)
@@ -243,7 +248,7 @@ class Collaborative(Restorer):
         noisy, guess = field.reshape(shape), guess.reshape(shape)
         grouping = self._grouping()
         if self.pilot_share < 1:
-            first = step(noisy, None, noisy[0], replace(FIRST, depth=grouping.depth))
+            first = step(noisy, None, noisy[0], self._first())
             guess = self.pilot_share * guess + (1 - self.pilot_share) * first
         return step(noisy, guess, guess[0], grouping).reshape(field.shape)
 
