@@ -76,11 +76,22 @@ def tile_shape(work: Windowed, stack: Stack) -> tuple[int, ...]:
     shape = stack.field_shape(ndim)
     if geometry.halo is None:
         return shape
-    side = round(work.tile_pixels ** (1 / ndim))
+    side = _side(shape, work.tile_pixels)
     return tuple(
         min(n, -(-max(side, 4 * h) // m) * m)
         for n, h, m in zip(shape, geometry.halo, geometry.multiple, strict=True)
     )
+
+
+def _side(shape: Sequence[int], pixels: int) -> int:
+    """Return the side of a square or cube of so many pixels, longer where an axis is too short for it."""
+    left = float(pixels)
+    for number, length in enumerate(sorted(shape)):
+        side = left ** (1 / (len(shape) - number))
+        if length >= side:
+            return round(side)
+        left /= length
+    return max(shape)
 
 
 def windows(work: Windowed, stack: Stack, region: Region) -> Iterator[Region]:

@@ -142,8 +142,8 @@ class Collaborative(Restorer):
 
     def geometry(self) -> Geometry:
         """Return the reach of both steps beyond what the pilot needs, aligned to their references."""
-        own = tuple(a + b for a, b in zip(self._first().reach, self._grouping().reach, strict=True))[-self.ndim :]
-        margin = (0, MARGIN, MARGIN)[-self.ndim :]
+        steps = zip(self._first().reach, self._grouping().reach, strict=True)
+        own, margin = tuple(a + b for a, b in steps)[-self.ndim :], (0, MARGIN, MARGIN)[-self.ndim :]
         pilot = self.pilot.geometry()
         return Geometry(
             self.border,
