@@ -198,7 +198,7 @@ def test_a_noise_curve_of_numbers_beyond_all_floats_is_refused(row):
 @pytest.mark.parametrize("name", ["input", "versions", "created", "seconds", "messages"])
 def test_a_record_without_one_of_its_entries_says_which(name):
     assert ns.Record.from_json(RECORD).to_json() == RECORD
-    with pytest.raises(ValueError, match=f"a record has '{name}'"):
+    with pytest.raises(ValueError, match=f"this record is incomplete: '{name}' is a"):
         ns.Record.from_json({key: value for key, value in RECORD.items() if key != name})
 
 

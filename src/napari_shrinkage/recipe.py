@@ -253,7 +253,7 @@ class Record:
             If it lacks something, or names unknown methods or parameters.
         """
         recipe = Recipe.from_json(data)
-        _check_entries(data, IN_RECORD, "a record")
+        _check_entries(data, IN_RECORD, "record")
         plans = tuple(map(_plan, recipe.steps, data["steps"]))
         return cls(
             plans,
@@ -307,7 +307,7 @@ def _json(path: Path) -> Any:
 
 def _plan(step: Step, entry: Json) -> Plan:
     """Return the plan of a record's step, in which nothing may be left open."""
-    _check_entries(entry, IN_PLAN, "a step of a record")
+    _check_entries(entry, IN_PLAN, "step of a record")
     try:
         return Plan(step.restorer, cast(NoiseModel, step.noise), *(entry[name] for name in list(IN_PLAN)[2:]))
     except AssertionError as error:
@@ -319,7 +319,8 @@ def _check_entries(data: Json, wanted: Mapping[str, Any], what: str) -> None:
     for name, kind in wanted.items():
         if not isinstance(data.get(name), kind):
             words = getattr(kind, "__name__", "number")
-            raise ValueError(f"{what} has {name!r}, a {words}; this one has {data.get(name)!r} there.")
+            found = repr(data[name]) if name in data else "nothing"
+            raise ValueError(f"this {what} is incomplete: {name!r} is a {words}, and here it is {found}.")
 
 
 def _step(entry: Any) -> Step:

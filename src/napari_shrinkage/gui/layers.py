@@ -208,12 +208,7 @@ def record_of_layer(layer: Any) -> Record | None:
         If the record was altered so that it cannot be read.
     """
     data = layer.metadata.get(RECORD)
-    if data is None:
-        return None
-    try:
-        return Record.from_json(data)
-    except KeyError as error:
-        raise ValueError(f"the record of {layer.name!r} is incomplete: it has no {error}.") from error
+    return None if data is None else Record.from_json(data)
 
 
 def result_of_layer(layer: Any) -> Result | None:
