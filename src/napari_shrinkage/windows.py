@@ -87,7 +87,7 @@ def _side(shape: Sequence[int], pixels: int) -> int:
     """Return the side of a square or cube of so many pixels, longer where an axis is too short for it."""
     left = float(pixels)
     for number, length in enumerate(sorted(shape)):
-        side = left ** (1 / (len(shape) - number))
+        side: float = left ** (1 / (len(shape) - number))
         if length >= side:
             return round(side)
         left /= length

@@ -14,6 +14,8 @@ from napari_shrinkage.groups.grouping import SIZES, Grouping, first_position
 
 WHITE = np.ones((1, 1, 1), np.float32)
 STRIPED = np.array([[[0.3, 1.0, 0.3]]], np.float32)
+SMOOTH = np.exp(-(np.add.outer(np.arange(-6, 7) ** 2, np.arange(-6, 7) ** 2)) / 16)[None].astype(np.float32)
+LAGS = pytest.mark.parametrize("lags", [WHITE, STRIPED, SMOOTH], ids=["white", "striped", "smooth"])
 FIRST, SECOND = Grouping(9, 16, 32, 0, 6), Grouping(7, 40, 24, 0, 5)
 
 
@@ -37,12 +39,14 @@ def closed_form(noisy: np.ndarray, pilot: np.ndarray, grouping: Grouping, lags: 
         rows, columns = np.unravel_index(order, distance.shape)
         places = np.stack([rows + y, columns + x], 1)
         group, signal = (p[places[:, 0], places[:, 1]].reshape(-1, n).T for p in patches)
-        noise = n * correlations(places, lags)
-        mean = group.mean(1, keepdims=True)
-        signal = signal - signal.mean(1, keepdims=True)
+        white = lags.size == 1
+        noise = n * (correlations(places, lags) + (0 if white else 0.1) * np.eye(len(places)))
+        over = 1 if white else None  # the mean patch, or the mean of all pixels
+        mean = group.mean(over, keepdims=True)
+        signal = signal - signal.mean(over, keepdims=True)
         theta = np.linalg.solve(signal.T @ signal + noise, signal.T @ signal)
         restored = mean + (group - mean) @ theta
-        left_over = (theta * (noise @ theta)).sum(0) / n + 1 / len(places)
+        left_over = (theta * (noise @ theta)).sum(0) / np.diag(noise) + 1 / len(places)
         for column, (i, j), weight in zip(restored.T, places, 1 / left_over, strict=True):
             total[i : i + size, j : j + size] += weight * column.reshape(size, size)
             weights[i : i + size, j : j + size] += weight
@@ -56,7 +60,7 @@ def correlations(places: np.ndarray, lags: np.ndarray) -> np.ndarray:
     return inside * lags[0][clipped[..., 0], clipped[..., 1]]
 
 
-@pytest.mark.parametrize("lags", [WHITE, STRIPED], ids=["white", "correlated"])
+@LAGS
 def test_the_second_step_is_the_closed_form(lags: np.ndarray) -> None:
     noisy = edges()
     pilot = (noisy + edges(seed=1)) / 2
@@ -64,7 +68,7 @@ def test_the_second_step_is_the_closed_form(lags: np.ndarray) -> None:
     np.testing.assert_allclose(found[0, 0], closed_form(noisy[0, 0], pilot[0, 0], SECOND, lags), atol=1e-3)
 
 
-@pytest.mark.parametrize("lags", [WHITE, STRIPED], ids=["white", "correlated"])
+@LAGS
 @pytest.mark.parametrize("shape", [(1, 60, 71), (1, 16, 40), (5, 30, 33)], ids=str)
 @pytest.mark.parametrize(
     "grouping", [FIRST, SECOND, Grouping(5, 24, 16, 1, 3)], ids=["first", "second", "deep"]

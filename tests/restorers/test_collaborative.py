@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.signal import convolve
 from skimage import data
 
 import napari_shrinkage as ns
+from napari_shrinkage.recipe import Step
+from napari_shrinkage.tiles import restore_region
 
 SIGMA = 25.0
 
@@ -89,8 +92,50 @@ def test_correlated_noise_that_is_told_is_restored_better_than_if_taken_for_whit
     image = (truth + SIGMA * rows).astype(np.float32)
     correlation = ns.Autocorrelation.from_kernel(np.ones((1, 3)))
     told = ns.restore(image, "collaborative", noise=ns.Gaussian(SIGMA, correlation))
+    pilot = ns.restore(image, "dct-wiener", noise=ns.Gaussian(SIGMA, correlation))
     taken_for_white = ns.restore(image, "collaborative", noise=SIGMA)
     assert psnr(told, truth) > psnr(taken_for_white, truth) + 1
+    assert psnr(told, truth) > psnr(pilot, truth)
+
+
+@pytest.mark.parametrize("blur", [0.7, 1.0, 2.0])
+def test_noise_that_several_neighbours_share_is_left_to_the_pilot(blur: float) -> None:
+    truth = data.camera()[100:200, 150:271].astype(np.float32)
+    taps = np.exp(-(np.arange(-8, 9) ** 2) / (2 * blur**2))
+    kernel = np.outer(taps, taps) / np.sqrt((np.outer(taps, taps) ** 2).sum())
+    white = np.random.default_rng(0).standard_normal((116, 137))
+    image = truth + SIGMA * convolve(white, kernel, mode="valid")
+    noise = ns.Gaussian(SIGMA, ns.Autocorrelation.from_kernel(kernel))
+    pilot = ns.restore(image, "dct-wiener", noise=noise)
+    with pytest.warns(ns.TransferWarning, match="not grouped"):
+        restored = ns.restore(image, "collaborative", noise=noise)
+    np.testing.assert_allclose(restored, pilot, atol=0.02)
+
+
+@pytest.mark.filterwarnings("ignore::napari_shrinkage.TransferWarning")
+@pytest.mark.parametrize("shape", [(3, 200), (12, 12), (40, 20)])
+@pytest.mark.parametrize("border", ["symmetric", "periodic"])
+def test_images_that_are_narrow_are_no_noisier_than_the_pilots(shape: tuple[int, int], border: str) -> None:
+    noise = SIGMA * np.random.default_rng(0).standard_normal(shape)
+    method = ns.Collaborative(border=border)  # type: ignore[arg-type]
+    grouped = ns.restore(noise, method, noise=SIGMA)
+    assert grouped.std() <= ns.restore(noise, "dct-wiener", noise=SIGMA).std() + 1
+
+
+@pytest.mark.parametrize("pilot", [ns.EmpiricalWiener(), None], ids=["planes", "volumes"])
+@pytest.mark.parametrize("search_z", [1, 2])
+def test_a_window_of_a_volume_shows_the_pixels_of_the_whole(
+    pilot: ns.EmpiricalWiener | None, search_z: int
+) -> None:
+    image = noisy(np.stack([bricks((40, 50))] * 24))
+    deep = ns.SlidingDCT(ndim=3, size_z=2)
+    pilot = pilot or ns.Shrinkage(transform=deep, rule=ns.Hard(), threshold=ns.Profile())
+    stack = ns.Stack(image, "ZYX")
+    step = Step(ns.Collaborative(ndim=3, pilot=pilot, search_z=search_z), ns.Gaussian(SIGMA))
+    plan = ns.resolve(step, stack)
+    window = (slice(11, 13), slice(0, 40), slice(0, 50))
+    shown = restore_region(plan, stack)[window]
+    np.testing.assert_allclose(restore_region(plan, stack, window), shown, atol=1e-3 * SIGMA)
 
 
 def test_a_time_series_is_matched_across_frames_when_its_time_is_named_depth() -> None:
@@ -106,6 +151,8 @@ def test_a_time_series_is_matched_across_frames_when_its_time_is_named_depth() -
         ({"pilot": ns.Collaborative()}, "third step"),
         ({"pilot": ns.EmpiricalWiener(), "stride": 6, "patch_size": 5}, "stride <= 5"),
         ({"patch_size": 6}, "patch_size"),
+        ({"pilot": ns.Upscale()}, "cannot be a pilot"),
+        ({"pilot": ns.HotPixels()}, "cannot be a pilot"),
         ({"pilot": ns.Shrinkage(transform=ns.SlidingDCT(ndim=3))}, "ndim=3"),
     ],
 )

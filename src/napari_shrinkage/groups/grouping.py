@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 SIZES = (5, 7, 9)  # sides of the patches that the kernel compares
-LEAST_ENERGY = (
-    0.7  # of noisy patches less their level, as a share of the noise's: alike ones share some noise
-)
-LEAST_PIVOT = 0.1  # of a Gram matrix that noise may bring near zero, as a share of the noise's
+LEAST_ENERGY = 0.7  # of noisy patches less their level, as a share of what their noise alone should have
+LEAST_PIVOT = 0.1  # of a Gram matrix of noisy patches, as a share of the noise's diagonal
+WHITE_SHARE = 0.1  # of white noise that is added to correlated noise, so that its Gram matrix can be inverted
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,10 @@ class Grouping:
     search: int
     depth: int
     stride: int
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise ValueError(f"patches of size={self.size}: the kernel compares those of {SIZES} pixels.")
 
     @property
     def reach(self) -> tuple[int, int, int]:

@@ -12,9 +12,10 @@ import numpy.typing as npt
 from numba import types
 
 from .. import kernels
+from ..geometry import rounded_up
 from ..kernels import Function, Kernel, array, in_parts, tuple_of
-from . import matching, ridge
-from .grouping import LEAST_PIVOT, Grouping, first_position
+from . import grouping, matching, ridge
+from .grouping import LEAST_PIVOT, WHITE_SHARE, Grouping, first_position
 from .matching import BINS, measure, nearest, part
 from .ridge import (
     add_to,
@@ -35,7 +36,7 @@ Fields = tuple[Array, Array, Array, Array, Array, Array]
 """Noisy fields and pilots (C, Z, Y, X); guide (Z, Y, X); lags of the noise's autocorrelation, one for white
 noise; sums of weighted patches, and weights at their first pixels, (bands, C, Z, rows, X)."""
 
-BAND = 8  # rows of references in a band
+BAND = 40  # rows of pixels of a band, about: few, as its sums reach a search window farther
 _LEAST = np.float32(LEAST_PIVOT)
 _ONE = np.float32(1)
 
@@ -71,7 +72,7 @@ def _cacheable(sources: str) -> Function:
     def filter_bands(fields: Fields, numbers: Integers, first: int, last: int) -> None:
         sources  # noqa: B018
         noisy, pilot, guide, lags, sums, weights = fields
-        size, matches, search, deep, stride, piloted = numbers
+        size, matches, search, deep, stride, height_of_band, piloted = numbers
         channels, planes, height, width = noisy.shape
         pixels, down, across = size * size, height - size + 1, width - size + 1
         searched = min(deep, planes) * min(search, down) * min(search, across)
@@ -89,10 +90,11 @@ def _cacheable(sources: str) -> Function:
         white, kept = lags.size == 1, np.empty(k, np.float32)
         noise = np.float32(pixels) * np.eye(k, dtype=np.float32)
         least = np.float32(pixels) * (_ONE if piloted and white else _LEAST)
-        of_level = _ONE / np.float32(k if piloted else k * pixels)  # noise variance of what is subtracted
+        added = np.float32(WHITE_SHARE) * np.float32(pixels)  # see `noise_gram`
+        of_level = _ONE / np.float32(k * pixels if white and not piloted else k)  # of what is added again
         for band in range(first, last):
-            above = _first(band * BAND * stride, search, down)
-            for top in range(band * BAND * stride, min((band + 1) * BAND * stride, down), stride):
+            above = _first(band * height_of_band, search, down)
+            for top in range(band * height_of_band, min((band + 1) * height_of_band, down), stride):
                 _set_window(window, 1, top, search, down)
                 for left in range(0, across, stride):
                     _set_window(window, 2, left, search, across)
@@ -105,16 +107,23 @@ def _cacheable(sources: str) -> Function:
                             noise_gram(lags, pixels, places, noise)
                         for channel in range(channels):
                             gather(noisy[channel].ravel(), width, size, starts, patches)
-                            if piloted:
-                                gather(pilot[channel].ravel(), width, size, starts, signal)
-                                take_mean(signal, unused)
-                                take_mean(patches, level)
-                                product(signal, signal.T, gram)
-                                gram += noise
-                            else:
+                            if not piloted:
                                 take_level(patches, level)
                                 product(patches, patches.T, gram)
                                 lift(gram, noise)
+                                if not white:
+                                    for i in range(k):
+                                        gram[i, i] += added
+                            else:
+                                gather(pilot[channel].ravel(), width, size, starts, signal)
+                                if white:
+                                    take_mean(signal, unused)
+                                    take_mean(patches, level)
+                                else:
+                                    take_level(signal, unused)
+                                    take_level(patches, level)
+                                product(signal, signal.T, gram)
+                                gram += noise
                             invert(gram, least, kept, inverse)
                             if white:
                                 theta_for_white(inverse, np.float32(pixels), gram, kept)
@@ -138,7 +147,7 @@ def _cacheable(sources: str) -> Function:
 
 _FIELDS = tuple_of(*(array(n, readonly=True) for n in (4, 4, 3, 3)), array(5), array(5))
 _filter = Kernel(
-    _cacheable(kernels.digest(matching, ridge)),
+    _cacheable(kernels.digest(grouping, matching, ridge)),
     _FIELDS,
     array(1, types.int64, readonly=True),
     types.int64,
@@ -182,8 +191,9 @@ def ridge_filtered(
         raise ValueError(
             f"the fields are {height} x {width} pixels; patches of {size} x {size} need as many."
         )
-    rows = (BAND - 1) * grouping.stride + min(grouping.search, down) + size - 1
-    tops = [first_position(top, grouping.search, down) for top in range(0, down, BAND * grouping.stride)]
+    band = rounded_up(BAND, grouping.stride)
+    rows = band - grouping.stride + min(grouping.search, down) + size - 1
+    tops = [first_position(top, grouping.search, down) for top in range(0, down, band)]
     sums = np.zeros((len(tops), *noisy.shape[:2], rows, width), np.float32)
     weights = np.zeros_like(sums)
     numbers = (
@@ -192,6 +202,7 @@ def ridge_filtered(
         grouping.search,
         2 * grouping.depth + 1,
         grouping.stride,
+        band,
         pilot is not None,
     )
     before = noisy if pilot is None else pilot

@@ -1,18 +1,18 @@
 """The non-local ridge filter in torch, batch by batch of references: on any device, and to check the kernel.
 
-Convention: as in `kernels`; a batch of references is worked on at a time, so memory does not grow with the
-image.
+Convention: as in `kernels`; a batch of references is worked on at a time, so that beyond some whole fields
+little memory is needed.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
-from .grouping import LEAST_ENERGY, LEAST_PIVOT, Grouping, first_position
+from .grouping import LEAST_ENERGY, LEAST_PIVOT, WHITE_SHARE, Grouping, first_position
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,12 +58,14 @@ def _patch_offsets(shape: Sequence[int], size: int, device: torch.device) -> Ten
 
 def _batch(grouping: Grouping) -> int:
     searched = (2 * grouping.depth + 1) * grouping.search**2
-    return max(BATCH_BYTES // (4 * searched * grouping.size**2), 1)
+    return max(
+        BATCH_BYTES // (20 * searched * grouping.size**2), 1
+    )  # pixels, their places, differences, squares
 
 
 def _matches(guide: Tensor, references: Tensor, grouping: Grouping, offsets: Tensor) -> tuple[Tensor, Tensor]:
     """Return the places (R, k, 3) of the patches most like each reference, and their first pixels."""
-    candidates = torch.stack(list(_windows(guide.shape, references, grouping)), 1)  # (R, positions, 3)
+    candidates = _windows(guide.shape, references, grouping)
     steps = candidates.new_tensor([guide.shape[1] * guide.shape[2], guide.shape[2], 1])
     flat, starts = guide.flatten(), (candidates * steps).sum(-1)
     own = flat[(references * steps).sum(-1)[:, None] + offsets]
@@ -74,19 +76,14 @@ def _matches(guide: Tensor, references: Tensor, grouping: Grouping, offsets: Ten
     return places, (places * steps).sum(-1)
 
 
-def _windows(shape: Sequence[int], references: Tensor, grouping: Grouping) -> Iterator[Tensor]:
-    """Yield, position by position of the search windows, its place for each reference."""
+def _windows(shape: Sequence[int], references: Tensor, grouping: Grouping) -> Tensor:
+    """Return the place of every position of each reference's search window, (R, positions, 3)."""
     positions = (shape[0], shape[1] - grouping.size + 1, shape[2] - grouping.size + 1)
     sides = (2 * grouping.depth + 1, grouping.search, grouping.search)
-    first = torch.stack(
-        [
-            first_position(references[:, axis], side, length)
-            for axis, (side, length) in enumerate(zip(sides, positions, strict=True))
-        ],
-        1,
-    )
-    for step in itertools.product(*(range(min(s, n)) for s, n in zip(sides, positions, strict=True))):
-        yield first + first.new_tensor(step)
+    both = list(zip(sides, positions, strict=True))
+    first = torch.stack([first_position(references[:, axis], *both[axis]) for axis in range(3)], 1)
+    steps = torch.cartesian_prod(*(torch.arange(min(pair)) for pair in both)).to(first)
+    return first[:, None] + steps
 
 
 def _noise_gram(lags: Tensor, places: Tensor, pixels: int) -> Tensor:
@@ -96,31 +93,32 @@ def _noise_gram(lags: Tensor, places: Tensor, pixels: int) -> Tensor:
     limits = places.new_tensor(lags.shape)
     inside = ((lag >= 0) & (lag < limits)).all(-1)
     z, y, x = lag.clamp_min(0).minimum(limits - 1).unbind(-1)
-    return pixels * lags[z, y, x] * inside
+    gram = pixels * lags[z, y, x] * inside
+    return gram if lags.numel() == 1 else gram + WHITE_SHARE * pixels * torch.eye(gram.shape[-1]).to(gram)
 
 
 def _combined(patches: Tensor, guesses: Tensor | None, noise: Tensor, white: bool) -> tuple[Tensor, Tensor]:
     """Return the restored patches (R, k, n) of each group, and their weights (R, k, 1)."""
     k, pixels = patches.shape[1:]
+    over = 1 if guesses is not None and white else (1, 2)
+    level, of_level = patches.mean(over, keepdim=True), 1 / (k * pixels if white and guesses is None else k)
     if guesses is None:
-        level = patches.mean((1, 2), keepdim=True)
         signal = patches - level
-        gram = _lifted(signal @ signal.mT, pixels)
-        of_mean = 1 / (k * pixels)
+        gram = _lifted(signal @ signal.mT, noise)
+        if not white:
+            gram = gram + WHITE_SHARE * pixels * torch.eye(k).to(gram)
     else:
-        level = patches.mean(1, keepdim=True)
-        signal = guesses - guesses.mean(1, keepdim=True)
+        signal = guesses - guesses.mean(over, keepdim=True)
         gram = signal @ signal.mT + noise
-        of_mean = 1 / k
     least = pixels * (1.0 if guesses is not None and white else LEAST_PIVOT)
     theta = torch.eye(k).to(noise) - _inverse(gram, least) @ noise
-    kept = (theta * (noise @ theta)).sum(1) / pixels
-    return level + theta.mT @ (patches - level), (1 / (kept + of_mean))[..., None]
+    kept = (theta * (noise @ theta)).sum(1) / noise.diagonal(dim1=-2, dim2=-1)
+    return level + theta.mT @ (patches - level), (1 / (kept + of_level))[..., None]
 
 
-def _lifted(gram: Tensor, pixels: int) -> Tensor:
+def _lifted(gram: Tensor, noise: Tensor) -> Tensor:
     """Return Gram matrices with the energy that noise alone should have, or nearly, on their diagonals."""
-    missing = LEAST_ENERGY * pixels - gram.diagonal(dim1=1, dim2=2).mean(1)
+    missing = (LEAST_ENERGY * noise - gram).diagonal(dim1=1, dim2=2).mean(1)
     return gram + missing.clamp_min(0)[:, None, None] * torch.eye(gram.shape[-1]).to(gram)
 
 

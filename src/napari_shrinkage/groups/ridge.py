@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .grouping import LEAST_ENERGY
+from .grouping import LEAST_ENERGY, WHITE_SHARE
 from .matching import part
 
 Array = npt.NDArray[np.float32]
@@ -156,7 +156,10 @@ def theta_for_white(inverse: Array, noise: Number, theta: Array, kept: Array) ->
 
 @part
 def theta_for(inverse: Array, noise: Array, theta: Array, kept: Array) -> None:
-    """Write the same for noise with the Gram matrix `noise`; Theta' is I - noise * inverse."""
+    """Write Theta, transposed, and those shares for noise with the Gram matrix `noise`.
+
+    Theta' is I - noise * inverse.
+    """
     product(noise, inverse, theta)
     for i in range(len(theta)):
         for j in range(len(theta)):
@@ -172,7 +175,10 @@ def theta_for(inverse: Array, noise: Array, theta: Array, kept: Array) -> None:
 
 @part
 def noise_gram(lags: Array, pixels: int, places: Integers, gram: Array) -> None:
-    """Write the Gram matrix of the noise of patches at these places (k, 3), from its autocorrelation."""
+    """Write the Gram matrix of the noise of patches at these places (k, 3), from its autocorrelation.
+
+    A little white noise is added: where neighbours share nearly all of theirs, it could not be inverted.
+    """
     depth, height, width = lags.shape
     for i in range(len(places)):
         for j in range(len(places)):
@@ -181,6 +187,7 @@ def noise_gram(lags: Array, pixels: int, places: Integers, gram: Array) -> None:
             x = places[i, 2] - places[j, 2] + width // 2
             inside = 0 <= z < depth and 0 <= y < height and 0 <= x < width
             gram[i, j] = pixels * lags[z, y, x] if inside else 0
+        gram[i, i] += np.float32(WHITE_SHARE) * pixels
 
 
 @part

@@ -143,6 +143,16 @@ class Restorer(Method):
         return evened(self.build_counts(noise), level)
 
 
+def check_pilot(pilot: Restorer) -> None:
+    """Raise a `ValueError` unless a restorer gives a first estimate of fields in units of the noise."""
+    fits = pilot.domain == "noise" and pilot.denoises and pilot.magnification == 1
+    if not fits or pilot.needs_fit or pilot.planes != 1:
+        raise ValueError(
+            f"{type(pilot).__name__} cannot be a pilot: it takes no noise off by itself, or changes the "
+            "size. Use a denoiser such as Shrinkage or LearnedDct, and others as steps of their own before."
+        )
+
+
 def evened(apply: Apply, level: Float | None) -> Apply:
     """Return a restoring function for fields whose noise is `level` times what it expects; None is 1."""
     return apply if level is None else lambda values: apply(values / level) * level

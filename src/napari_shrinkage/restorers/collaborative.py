@@ -18,7 +18,8 @@ from ..groups.grouping import Grouping
 from ..methods import ADVANCED, HIDDEN, method
 from ..sample import DeferredSample, Sample
 from ..stack import Float
-from .base import Apply, KernelName, Restorer
+from ..transforms.block_dct import LARGE_DENSITY
+from .base import Apply, KernelName, Restorer, check_pilot
 from .wiener import EmpiricalWiener
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 FIRST = Grouping(size=9, matches=16, search=24, depth=0, stride=6)  # the step without a pilot
 MARGIN = 6  # pixels that the field goes on beyond its border: all of it is covered by patches of either step
+UNGROUPED = (
+    "Patches are not grouped in an image narrower than a search window, nor under noise that several "
+    "neighbours share: the result is the pilot's."
+)
 
 
 @method("collaborative", title="Collaborative ridge")
@@ -59,6 +64,9 @@ class Collaborative(Restorer):
         Whether patches are looked for in a plane, or also in the planes before and after it.
     joint : bool
         Whether channels are grouped together, by the first; by default those of a colour image are.
+    grouped : bool
+        Whether patches are grouped at all, or the result is the pilot's; by default not in an image narrower
+        than `search`, nor under noise whose density at low frequencies is at least 4 times white noise's.
 
     Notes
     -----
@@ -67,7 +75,10 @@ class Collaborative(Restorer):
 
     A linear combination that is fitted to the group gives small isolated structures less than they deserve
     where few patches are like them. Noise may be correlated: its Gram matrix in a group follows from the
-    autocorrelation at the distances between the patches, those within a plane where it has two axes.
+    autocorrelation at the distances between the patches, those within a plane where it has two axes. Noise
+    that reaches over several pixels moves whole patches, which combining them cannot mend: there the pilot,
+    which tells frequencies apart, does better by itself, and is left alone. Colours
+    that share their noise (`ColorNoise`) are grouped each by itself.
 
     For a time series whose frames are to be searched too, name its time axis Z and use ndim=3.
 
@@ -89,11 +100,13 @@ class Collaborative(Restorer):
     border: Border = "symmetric"
     ndim: Literal[2, 3] = 2
     joint: Annotated[bool | None, HIDDEN] = None
+    grouped: Annotated[bool | None, HIDDEN] = None
 
     differentiable: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_pilot(self.pilot)
         if isinstance(self.pilot, Collaborative):
             raise ValueError(
                 "the pilot of a collaborative method is another one, such as EmpiricalWiener or LearnedDct; "
@@ -123,18 +136,20 @@ class Collaborative(Restorer):
         return frozenset({("groups.kernels",)})
 
     def resolve(self, sample: Sample) -> Self:
-        """Resolve the pilot, and whether the channels are grouped together."""
+        """Resolve the pilot, whether patches are grouped, and whether channels together."""
         planes = sample if self.pilot.spatial_ndim == self.ndim else _as_planes(sample)
         joint = sample.color if self.joint is None else self.joint
-        return self.replace(pilot=self.pilot.resolve(planes), joint=joint)
+        grouped = _suits(sample, self.search) if self.grouped is None else self.grouped
+        return self.replace(pilot=self.pilot.resolve(planes), joint=joint, grouped=grouped)
 
     def for_device(self, device: str) -> Self:
         """Let the pilot decide what depends on the device."""
         return self.replace(pilot=self.pilot.for_device(device))
 
     def doubt(self, noise: NoiseModel, color: bool) -> str:
-        """Say why the pilot may not suit this noise, else ""."""
-        return self.pilot.doubt(noise, color)
+        """Say why the pilot may not suit this noise, or why patches are not grouped, else ""."""
+        found = [self.pilot.doubt(noise, color), UNGROUPED if self.grouped is False else ""]
+        return " ".join(filter(None, found))
 
     def channel(self, index: int) -> Self:
         """Return a resolved restorer for one channel alone."""
@@ -207,7 +222,7 @@ class Collaborative(Restorer):
         return lambda z: self._restored(z, self._by_planes(pilot), step)
 
     def _first(self) -> Grouping:
-        """Return how the first step groups; its references stand on the second's wherever that is as good."""
+        """Return how the first step groups, its references where the second's are unless those are dense."""
         stride = self.stride if self.stride > 4 else FIRST.stride
         return replace(FIRST, depth=self._grouping().depth, stride=stride)
 
@@ -234,7 +249,10 @@ class Collaborative(Restorer):
 
     def _restored(self, field: Any, pilot: Callable[[Any], Any], step: Callable[..., Any]) -> Any:
         """Restore a field (C, *domain), where the pilot has all that it needs; farther out is the pilot's."""
-        out = pilot(field)
+        out = field * 0
+        out[...] = pilot(field)
+        if not self.grouped:
+            return out
         inner = tuple(slice(cut, n - cut) for cut, n in zip(self._cut(), field.shape[1:], strict=True))
         together = [slice(None)] if self.joint else [slice(i, i + 1) for i in range(len(field))]
         for channels in together:
@@ -259,6 +277,12 @@ def lags(correlation: Autocorrelation | None) -> Float:
         return np.ones((1, 1, 1), np.float32)
     values = correlation.array.astype(np.float32)
     return values.reshape((1,) * (3 - values.ndim) + values.shape)
+
+
+def _suits(sample: Sample, search: int) -> bool:
+    """Whether groups help: the image is no narrower than a search window, and noise stays near its pixel."""
+    wide = min(sample.shape[-2:]) >= search
+    return wide and all(c is None or c.density < LARGE_DENSITY for c in sample.correlations)
 
 
 def _as_planes(sample: Sample) -> Sample:

@@ -18,7 +18,7 @@ from ..stack import Float
 from ..thresholds import Profile
 from ..transforms.base import Coefficients, Transform
 from ..transforms.block_dct import SlidingDCT
-from .base import Apply, KernelName, Restorer, on_device, through
+from .base import Apply, KernelName, Restorer, check_pilot, on_device, through
 from .shrinkage import Shrinkage, coefficient_stds, has_kernel
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class EmpiricalWiener(Restorer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_pilot(self.pilot)
         if isinstance(self.pilot, EmpiricalWiener):
             raise ValueError(
                 "the pilot of a Wiener filter is a one-stage restorer; a second Wiener filter gains nothing. "
