@@ -20,7 +20,7 @@ from ..geometry import Geometry
 from ..methods import HIDDEN, method
 from ..transforms.base import Band, Subband
 from ..transforms.stationary import StationaryWavelet
-from .base import Restorer
+from .base import TILE_PIXELS, Restorer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -94,6 +94,11 @@ class ScaleMixture(Restorer):
         count = len(lags(self.spatial_ndim))
         own = slice(count * index, count * (index + 1))
         return self.replace(signal={key: values[own] or values for key, values in self.signal.items()})
+
+    @property
+    def tile_pixels(self) -> int:
+        """A quarter of the usual: it takes long, and Cancel waits for a tile."""
+        return TILE_PIXELS // 4
 
     def geometry(self) -> Geometry:
         """Return the transform's geometry, with the reach of the coarsest neighbourhood added."""

@@ -15,7 +15,7 @@ from ..geometry import Border, Geometry
 from ..methods import ADVANCED, method
 from ..stack import Float
 from ..transforms.shapes import REACH, coefficient_stds, ray_stds
-from .base import Apply, KernelName, Restorer
+from .base import TILE_PIXELS, Apply, KernelName, Restorer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -80,6 +80,11 @@ class ShapeAdaptiveDct(Restorer):
     def resolve(self, sample: Sample) -> Self:
         """Nothing depends on the data."""
         return self
+
+    @property
+    def tile_pixels(self) -> int:
+        """A quarter of the usual: it takes long, and Cancel waits for a tile."""
+        return TILE_PIXELS // 4
 
     def geometry(self) -> Geometry:
         """Return the reach of both stages as margin and halo, on any alignment."""
