@@ -7,6 +7,8 @@ import pytest
 
 import napari_shrinkage as ns
 from napari_shrinkage.gui import kernels
+from napari_shrinkage.gui.content import Content
+from napari_shrinkage.gui.preview import Previewer, Request
 from napari_shrinkage.restorers import NAMED
 
 HARD, WIENER = ("transforms.dct_kernels", "hard", (8, 8)), ("transforms.dct_kernels", "wiener", (8, 8))
@@ -45,6 +47,41 @@ def test_torch_serves_until_all_kernels_of_a_plan_are_ready(nothing_ready):
     kernels._ready.add(WIENER)
     assert kernels.serving_plan(balanced) is balanced
     assert kernels.serving_plan(plan("nl-means")).device == "cpu"
+
+
+@pytest.mark.parametrize("method", ["collaborative", "sa-dct"])
+def test_a_picture_that_torch_makes_too_slowly_waits_for_its_kernels(nothing_ready, method):
+    slow = plan(method)
+    work = kernels.serving(slow)
+    assert isinstance(next(work), kernels.KernelWait)
+    kernels._ready.update(kernels.needed(slow.restorer))
+    with pytest.raises(StopIteration) as end:
+        next(work)
+    assert end.value.value is slow
+
+
+def test_a_recipe_waits_for_the_kernels_of_all_its_steps(nothing_ready):
+    recipe = ns.Recipe((ns.Step(NAMED["wavelet"]), ns.Step(NAMED["dct"])))
+    kernels._ready.add(HAAR)
+    work = kernels.waiting(recipe)
+    assert next(work).message == kernels.COMPILING
+    kernels._ready.add(HARD)
+    assert list(work) == []
+    assert not kernels.waits_for_kernel(ns.Recipe(recipe.steps, "cuda"))
+
+
+def test_a_preview_that_waits_for_its_kernel_gives_way_to_the_next(nothing_ready, noisy, qtbot, wait_for):
+    content = Content(ns.Stack(noisy))
+    whole = (slice(0, 96), slice(0, 128))
+    previewer, seen = Previewer(), []
+    previewer.ready.connect(seen.append)
+    previewer.ask(Request(content, whole, NAMED["collaborative"], ns.Gaussian(10.0)))
+    wait_for(lambda: previewer._waits)
+    quick = Request(content, whole, NAMED["wavelet"], ns.Gaussian(10.0))
+    previewer.ask(quick)
+    wait_for(lambda: seen)
+    assert seen[0].request is quick
+    assert seen[0].substitute
 
 
 def test_kernels_are_asked_for_once(nothing_ready):

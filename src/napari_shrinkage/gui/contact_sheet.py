@@ -32,7 +32,7 @@ from ..windows import Region
 from .content import Content
 from .editor import narrow_combo
 from .jobs import Job
-from .kernels import serving_plan
+from .kernels import KernelWait, serving
 from .messages import MessageLine
 from .overlays import shown_values
 from .regions import boxed
@@ -81,7 +81,7 @@ class ContactSheet(QDialog):
         self._layer, self._content, self._recipe = layer, content, recipe
         self._region = _middle(region, content)
         self._settings = list(settings_of(recipe.steps[-1].restorer))
-        self._stale = False
+        self._stale, self._why = False, ""
         self.restorers: list[Any] = []
         self.job = Job(self)
         self.across, self.down = narrow_combo(), narrow_combo()
@@ -104,6 +104,8 @@ class ContactSheet(QDialog):
         restorer = self._recipe.steps[-1].restorer
         across, down = self.across.currentData(), self.down.currentData()
         self.restorers, why = ([restorer], "") if across is None else grid(restorer, across, down, SIDE)
+        self._why = why
+        self.messages.say("")
         self.messages.warn(why)
         for button, varied in zip(self.buttons, self.restorers, strict=False):
             button.setIcon(QIcon())
@@ -126,7 +128,8 @@ class ContactSheet(QDialog):
         for done, place in enumerate(order):
             yield Progress(done, len(order))
             plan = content.plan(restorers[place], step.noise, recipe.device, recipe.threads)
-            values = restore_region(serving_plan(plan), content.stack, self._region)
+            served = yield from serving(plan)
+            values = restore_region(served, content.stack, self._region)
             yield Picture(done + 1, len(order), "", place, values)
 
     def _lay_out(self) -> None:
@@ -174,9 +177,13 @@ class ContactSheet(QDialog):
         return ", ".join(setting.caption(value_at(varied, setting.path)) for setting in chosen)
 
     def _show_picture(self, picture: Progress) -> None:
-        if isinstance(picture, Picture) and picture.values is not None and not self._stale:
+        if isinstance(picture, KernelWait):
+            self.messages.say(f"{picture.message}…")
+        elif isinstance(picture, Picture) and picture.values is not None and not self._stale:
             image = as_image(picture.values, self._layer, self._content)
             self.buttons[picture.place].setIcon(QIcon(QPixmap.fromImage(image)))
+            self.messages.say("")
+            self.messages.warn(self._why)
 
     def _running_changed(self, running: bool) -> None:
         if not running and self._stale:

@@ -2,7 +2,8 @@
 
 Convention: compiling takes a while, once per machine, and later sessions read the kernels from disk. It is
 done in a process of its own, because it holds Python's lock and the window would stutter. Previews take the
-torch reference meanwhile, which gives the same pixels, and runs wait with a word of progress.
+torch reference meanwhile, which gives the same pixels, where it is quick enough (`Restorer.torch_serves`);
+else they wait with a word of progress, as runs do.
 """
 
 from __future__ import annotations
@@ -16,15 +17,20 @@ from dataclasses import replace
 
 from ..engine import Progress
 from ..methods import nested
-from ..recipe import Plan
+from ..recipe import Plan, Recipe
 from ..restorers import NAMED
 from ..restorers.base import KernelName, Restorer
 
 TORCH_CPU = "cpu:0"  # the CPU by torch's name for it: `Restorer.build` gives "cpu" its fused kernel
 POLL_SECONDS = 0.05
+COMPILING = "compiling the fast kernel, once"
 _ready: set[KernelName] = set()
 _asked: set[KernelName] = set()
 _lock = threading.Lock()
+
+
+class KernelWait(Progress):
+    """The progress of work that waits for a kernel."""
 
 
 def needed(restorer: Restorer) -> set[KernelName]:
@@ -44,9 +50,10 @@ def warm_up(names: set[KernelName] | None = None) -> None:
         threading.Thread(target=_compile, args=(new,), name="shrinkage kernels", daemon=True).start()
 
 
-def waits_for_kernel(plan: Plan) -> bool:
-    """Whether a plan would have to wait for a kernel now; begins to compile it."""
-    names = needed(plan.restorer) if plan.device == "cpu" else set()
+def waits_for_kernel(work: Plan | Recipe) -> bool:
+    """Whether a plan, or a step of a recipe, would have to wait for a kernel now; begins to compile it."""
+    restorers = [work.restorer] if isinstance(work, Plan) else [step.restorer for step in work.steps]
+    names = set[KernelName]().union(*map(needed, restorers)) if work.device in ("cpu", "auto") else set()
     if names <= _ready:
         return False
     warm_up(names)
@@ -58,10 +65,19 @@ def serving_plan(plan: Plan) -> Plan:
     return replace(plan, device=TORCH_CPU) if waits_for_kernel(plan) else plan
 
 
-def waiting(plan: Plan) -> Generator[Progress, None, None]:
-    """Wait for a plan's kernels, yielding progress so that the wait can be cancelled."""
-    while waits_for_kernel(plan):
-        yield Progress(0, 1, "compiling the fast kernel, once")
+def serving(plan: Plan) -> Generator[Progress, None, Plan]:
+    """Return the plan that makes a picture soon: by torch, or once the kernels are there."""
+    inside = [one for one in nested(plan.restorer) if isinstance(one, Restorer)]
+    if all(one.torch_serves for one in inside):
+        return serving_plan(plan)
+    yield from waiting(plan)
+    return plan
+
+
+def waiting(work: Plan | Recipe) -> Generator[Progress, None, None]:
+    """Wait for the kernels of a plan or a recipe, yielding progress so that the wait can be cancelled."""
+    while waits_for_kernel(work):
+        yield KernelWait(0, 1, COMPILING)
         time.sleep(POLL_SECONDS)
 
 

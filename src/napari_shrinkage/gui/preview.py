@@ -2,7 +2,8 @@
 
 Convention: the GUI thread only writes down what is wanted (a `Request`) and shows what comes back (a
 `Preview`). One request is worked on at a time; meanwhile only the newest other one is remembered, so nothing
-queues up. What is being worked on is finished and shown, so that dragging a slider shows pictures all along.
+queues up. What is being worked on is finished and shown, so that dragging a slider shows pictures all along;
+only what waits for a kernel gives way at once.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..windows import Region
 from .content import Content
 from .jobs import Job, Work
 from .kept_analysis import AnalysisKeeper
-from .kernels import serving_plan
+from .kernels import KernelWait, serving
 from .overlays import Follower, TemporaryLayer, appearance, moved_attributes, placement, shown_values, starts
 
 THROTTLE_MS = 15
@@ -90,7 +91,7 @@ def previewed(request: Request) -> Work:
     yield Progress(0, 1, "deciding from the data")
     plan = content.plan(request.restorer, request.noise, request.device, request.threads)
     yield Progress(0, 1, "previewing")
-    served = serving_plan(plan)
+    served = yield from serving(plan)
     quicker = served if request.keeper is None else request.keeper.served(served)
     values = restore_region(quicker, content.stack, request.region)
     return Preview(request, plan, values, substitute=served is not plan)
@@ -116,12 +117,14 @@ class Previewer(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._job = Job(self)
+        self._waits = False  # for a kernel
         self._wanted: Request | None = None
         self._current: Request | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(THROTTLE_MS)
         self._timer.timeout.connect(self._next)
+        self._job.progressed.connect(self._on_progressed)
         self._job.succeeded.connect(self._on_ready)
         self._job.failed.connect(self._on_failed)
         self._job.running_changed.connect(self._on_running_changed)
@@ -137,7 +140,7 @@ class Previewer(QObject):
             self._wanted = None
             return
         self._wanted = request
-        if self._current is not None and self._current.content is not request.content:
+        if self._waits or (self._current is not None and self._current.content is not request.content):
             self._job.cancel()
         if not self._job.running and not self._timer.isActive():
             self._next()
@@ -157,9 +160,14 @@ class Previewer(QObject):
         if self._wanted is None or self._job.running:
             return
         request, self._wanted = self._wanted, None
-        self._current = request
+        self._current, self._waits = request, False
         self._job.start(lambda: previewed(request))
         self._timer.start()
+
+    def _on_progressed(self, progress: Progress) -> None:
+        self._waits = isinstance(progress, KernelWait)
+        if self._waits and self._wanted is not None:
+            self._job.cancel()
 
     def _on_ready(self, preview: Preview) -> None:
         if self._current is preview.request:

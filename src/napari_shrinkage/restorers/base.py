@@ -40,6 +40,7 @@ class Restorer(Method):
     `needs_fit` says that it restores nothing until it was fitted, so that no list offers it.
     `planes` is how many planes are handed over at a time: more than 1 as (C, planes, *domain).
     `denoises` says that it is one of the ways to take noise off, and so offered and compared among them.
+    `torch_serves` says that `apply` is quick enough for a picture while a kernel is being compiled.
     """
 
     role: ClassVar[str] = "restorer"
@@ -50,6 +51,7 @@ class Restorer(Method):
     needs_fit: ClassVar[bool] = False
     planes: ClassVar[int] = 1
     denoises: ClassVar[bool] = True
+    torch_serves: ClassVar[bool] = True
 
     @property
     @abstractmethod

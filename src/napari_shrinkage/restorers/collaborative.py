@@ -103,6 +103,7 @@ class Collaborative(Restorer):
     grouped: Annotated[bool | None, HIDDEN] = None
 
     differentiable: ClassVar[bool] = False
+    torch_serves: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()

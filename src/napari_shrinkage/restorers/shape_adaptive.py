@@ -61,6 +61,7 @@ class ShapeAdaptiveDct(Restorer):
     border: Border = "symmetric"
 
     differentiable: ClassVar[bool] = False
+    torch_serves: ClassVar[bool] = False
 
     @property
     def spatial_ndim(self) -> int:
