@@ -355,3 +355,15 @@ def test_a_file_is_restored_into_a_file(tmp_path):
     written = files.read(tmp_path / "out.ome.tif")
     assert written.array.dtype == np.uint16
     np.testing.assert_allclose(np.asarray(written.array), whole.clip(0), atol=0.502)
+
+
+def test_a_run_that_was_killed_while_it_cleaned_up_can_be_repeated(tmp_path, monkeypatch):
+    target = tmp_path / "r.ome.zarr"
+    with monkeypatch.context() as patched:
+        patched.setattr(storing.Unfinished, "clear", lambda place: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            finished(target)
+    first = pixels(target)
+    finished(target, overwrite=True)
+    np.testing.assert_array_equal(pixels(target), first)
+    assert not list(tmp_path.glob(".*unfinished"))

@@ -148,7 +148,7 @@ def in_parts(work: Callable[[int, int], object], count: int, threads: int) -> No
         How many threads share them, 1 or more; the caller's thread is one of them.
     """
     parts = min(threads, count)
-    if parts == 1:
+    if parts <= 1:
         work(0, count)
         return
     cuts = [count * part // parts for part in range(parts + 1)]

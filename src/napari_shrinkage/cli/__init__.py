@@ -54,7 +54,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     except KeyboardInterrupt:
-        say("interrupted; files that were not finished are not there.")
+        say(
+            "interrupted; files that were not finished are not there. An OME-Zarr image that was begun "
+            "goes on with the same command."
+        )
         return INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough
         sys.stderr.close()

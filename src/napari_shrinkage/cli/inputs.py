@@ -25,15 +25,15 @@ def image_files(words: Sequence[str]) -> tuple[list[Path], int]:
         Paths of files and folders, or patterns such as "*.tif" where the shell has not expanded them
         (Windows, quotes). A folder stands for the images in it.
     """
-    found: list[Path] = []
+    found: dict[Path, Path] = {}  # each once, however often it is named
     refused = 0
     for path in (path for word in words for path in _matches(word)):
         try:
-            found += _images(path)
+            found |= {image.resolve(): image for image in _images(path)}
         except FileProblem as problem:
             refused += 1
             say(str(problem))
-    return found, refused
+    return list(found.values()), refused
 
 
 def _images(path: Path) -> list[Path]:
@@ -59,5 +59,5 @@ def read_input(path: Path, axes: str | None) -> Stack:
 
 def _matches(word: str) -> list[Path]:
     """Return the files that fit a pattern; a word that nothing fits stays as it is."""
-    fitting = [] if Path(word).exists() else sorted(glob.glob(word))
+    fitting = [] if Path(word).exists() else sorted(glob.glob(word, recursive=True))
     return [Path(name) for name in fitting or [word]]

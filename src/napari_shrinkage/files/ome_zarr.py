@@ -39,7 +39,11 @@ def read(path: Path, axes: str | None, lazy: bool | None) -> Stack:
         about = {} if isinstance(node, zarr.Array) else _multiscale(node)
         array = node if isinstance(node, zarr.Array) else node[about["datasets"][0]["path"]]
         whole = lazy is False
-        pixels = np.asarray(array[...]) if whole else on_demand(array, path, "Zarr folder", array.chunks)
+        pixels = (
+            np.asarray(array[...])
+            if whole
+            else on_demand(array, path.absolute(), "Zarr folder", array.chunks)
+        )
         own = _colored(Stack(pixels, *_grid(about)), about) if about else None
     if own is None:
         return Stack(pixels, axes or "", source=str(path))

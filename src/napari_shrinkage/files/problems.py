@@ -161,6 +161,8 @@ def _sync(path: Path) -> None:
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError) and error.errno is None:
+        return _short(error)
     if error.errno is None:  # a library wrote less than it was asked to
         return f"the disk is full, or a limit was reached ({_short(error)})"
     return REASONS.get(error.errno) or error.strerror or _short(error)

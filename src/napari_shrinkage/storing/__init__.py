@@ -54,7 +54,7 @@ def stored(
     overwrite : bool
         Whether an image at `target`, or an unfinished one that was begun otherwise, is thrown away.
     wish : str
-        What the record says under that name.
+        Digest of what was asked for, by which a batch knows its results again (`batch.kept.wish_of`).
 
     Yields
     ------

@@ -78,13 +78,24 @@ def results(pool: Pool, work: Callable[..., T], calls: Iterator[tuple[Any, ...]]
             pending.add(pool.executor.submit(work, *arguments))
             if len(pending) >= pool.most:
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+                yield from map(_result, done)
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+            yield from map(_result, done)
     finally:
         for future in pending:
             future.cancel()
+
+
+def _result(future: Future[T]) -> T:
+    distributed = sys.modules.get("distributed")
+    lost: tuple[type[Exception], ...] = () if distributed is None else (distributed.KilledWorker,)
+    try:
+        return future.result()
+    except lost as error:
+        raise RuntimeError(
+            "a block's workers died, one after the other. Give them more memory, or take smaller chunks."
+        ) from error
 
 
 class Source:

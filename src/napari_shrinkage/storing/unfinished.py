@@ -77,7 +77,7 @@ class Unfinished:
         text = json.dumps(wish, sort_keys=True)
         self.image = self.folder / f"{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}.zarr"
         description = description_of(self.image)
-        if not description.exists():
+        if not (description.exists() and self.image.is_dir()):  # killed after the image got its name
             self._refuse_others(wish, overwrite)
             self._emptied()
             job = decide()
