@@ -14,11 +14,12 @@ from qtpy.QtWidgets import QFileDialog
 import napari_shrinkage as ns
 from napari_shrinkage import files
 from napari_shrinkage.batch import FileReport, restoring_files
-from napari_shrinkage.gui import batch_widget, history
+from napari_shrinkage.gui import batch_widget, history, kernels
 from napari_shrinkage.gui.batch_files import SAME_NAME
 from napari_shrinkage.gui.batch_parts import LowArea
 from napari_shrinkage.gui.batch_widget import BatchWidget
 from napari_shrinkage.gui.layers import RECORD, record_of_layer
+from napari_shrinkage.restorers import NAMED
 
 WAVELET = ns.Shrinkage(transform=ns.Wavelet(levels=2))
 NAMES = ["a.tif", "b.ome.tif", "c.tif", "d.ome.zarr"]
@@ -98,6 +99,22 @@ def test_a_folder_is_restored_and_its_rows_are_filled_in(opened, folder, qtbot, 
     (plan,) = files.read_record(folder / "denoised" / "b_denoised.ome.tif").plans
     expected = ns.restore(files.read(folder / "b.ome.tif").array, plan.restorer, noise=plan.noise, axes="ZYX")
     np.testing.assert_allclose(made.array, expected, atol=1e-3)
+
+
+def test_a_batch_waits_for_its_kernels_and_the_wait_can_be_cancelled(opened, folder, wait_for, monkeypatch):
+    _, widget = opened
+    asked: list[set] = []
+    monkeypatch.setattr(kernels, "_ready", set())
+    monkeypatch.setattr(kernels, "_asked", set())
+    monkeypatch.setattr(kernels, "_compile", asked.append)
+    widget.editor.setValue(NAMED["wavelet"])
+    widget.inputs.choose_folder(folder)
+    widget.start()
+    wait_for(lambda: kernels.COMPILING in widget.progress.bar.format())
+    assert asked == [kernels.needed(NAMED["wavelet"])]
+    widget.progress.cancel_button.click()
+    wait_for(lambda: not widget.job.running)
+    assert not (folder / "denoised").exists()
 
 
 def test_a_second_start_skips_what_is_done_and_another_method_does_not(opened, folder, qtbot, wait_for):

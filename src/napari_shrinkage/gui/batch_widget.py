@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QSize
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from ..batch import BatchProgress, FileReport, counted, planned_targets, restoring_files, save_report
+from ..engine import Progress
 from ..files import FileProblem
 from ..recipe import Recipe, Step
 from ..restorers import named
@@ -16,8 +17,8 @@ from .batch_opening import Pair, add_pair, reading_pair
 from .batch_parts import BatchMenu, FilesProgressRow, LowArea, StepsBefore
 from .batch_table import BatchTable
 from .history import remember, remembered
-from .jobs import Job
-from .kernels import warm_up
+from .jobs import Job, Work
+from .kernels import waiting, warm_up
 from .messages import MessageLine
 from .method_editor import RestorerEditor
 from .noise_row import NoiseRow
@@ -96,7 +97,12 @@ class BatchWidget(QWidget):
         recipe, axes = self.recipe, self.inputs.axes.text().strip().upper() or None
         dtype, overwrite = self.output.dtype.currentData(), self.output.overwrite.isChecked()
         remember(NAME, recipe)
-        self.job.start(lambda: restoring_files(pairs, recipe, axes, dtype, overwrite=overwrite))
+
+        def work() -> Work:
+            yield from waiting(recipe)
+            return (yield from restoring_files(pairs, recipe, axes, dtype, overwrite=overwrite))
+
+        self.job.start(work)
 
     def open_pair(self, place: int) -> None:
         """Open an image and its result as layers."""
@@ -187,7 +193,9 @@ class BatchWidget(QWidget):
             self.table.show_files(self.inputs.files)
         self._show_state()
 
-    def _progressed(self, progress: BatchProgress) -> None:
+    def _progressed(self, progress: Progress) -> None:
+        if not isinstance(progress, BatchProgress):
+            return
         if progress.report is None:
             self.table.show_working(progress.place)
             return

@@ -31,6 +31,7 @@ from .editor import row_label
 from .history import remembered
 from .jobs import Job, Work
 from .kept_noise import kept_noise
+from .kernels import waiting
 from .layer_combo import LayerCombo, same_pixels
 from .layers import stack_of_layer
 from .messages import MessageLine
@@ -295,8 +296,9 @@ def compared(wish: Wish, device: str, threads: int | None) -> Work:
         measured = measured or measured_noise(wish.content.stack)
         noise = measured.model
     defaults = {name: step for name, step in default_candidates(noise).items() if name not in wish.off}
-    work = comparing(wish.content.stack, defaults | wish.steps, wish.reference, noise, device, threads)
-    found = yield from work
+    steps = defaults | wish.steps
+    yield from waiting(Recipe(tuple(steps.values()), device, threads))
+    found = yield from comparing(wish.content.stack, steps, wish.reference, noise, device, threads)
     return Outcome(wish, found, measured)
 
 
