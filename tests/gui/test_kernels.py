@@ -75,8 +75,11 @@ def test_a_preview_that_waits_for_its_kernel_gives_way_to_the_next(nothing_ready
     whole = (slice(0, 96), slice(0, 128))
     previewer, seen = Previewer(), []
     previewer.ready.connect(seen.append)
+    said: list[str] = []
+    previewer.slow.connect(said.append)
     previewer.ask(Request(content, whole, NAMED["collaborative"], ns.Gaussian(10.0)))
     wait_for(lambda: previewer._waits)
+    wait_for(lambda: kernels.COMPILING in said)
     quick = Request(content, whole, NAMED["wavelet"], ns.Gaussian(10.0))
     previewer.ask(quick)
     wait_for(lambda: seen)

@@ -100,12 +100,12 @@ class CnnWidget(ComparedPanel):
 
     def _placed(self, place: Place) -> None:
         if self.plan is None:
-            self.device.setText(str(place))
+            self._show_place(str(place))
 
     def _show_plan(self, plan: Plan, told: NoiseModel | None) -> None:
         super()._show_plan(plan, told)
         restorer: Any = plan.restorer
-        self.device.setText(place_in_words(plan.device, plan.device_reason, restorer.precision))
+        self._show_place(place_in_words(plan.device, plan.device_reason, restorer.precision))
         self._show_doubt(self._doubt_of(plan))
 
     def _said_elsewhere(self, plan: Plan) -> list[str]:

@@ -61,6 +61,7 @@ class Panel(QWidget):
         self.live = LivePreview(viewer, self)
         self.live.result_of = self.results.layer_of
         self.plan: Plan | None = None
+        self._place = ""  # what the line of the device says while nothing is slow
         self._running: list[Target] = []
         self.actions_row = actions = Actions()
         self.preview_button, self.run_button, self.keep_button = actions.preview, actions.run, actions.keep
@@ -199,15 +200,17 @@ class Panel(QWidget):
         self.source.changed.connect(self._source_changed)
         self.source.failed.connect(self.messages.warn)
         self.source.noise_kept.connect(lambda: self.noise.keep(kept_noise(self.source.layer)))
-        self.editor.changed.connect(self._wish_changed)
+        self.editor.changed.connect(self._edited)
         self.editor.invalid.connect(self.messages.warn)
-        self.noise.changed.connect(self._wish_changed)
+        self.noise.changed.connect(self._edited)
         self.preview_button.toggled.connect(self._preview_toggled)
         self.run_button.clicked.connect(self.run)
         self.keep_button.clicked.connect(self.keep)
         self.live.ready.connect(self._previewed)
         self.live.failed.connect(self.messages.warn)
         self.live.note.connect(self.messages.say)
+        self.live.server.slow.connect(self._show_slow)
+        self.live.server.busy_changed.connect(self._busy_changed)
         self.live.closed_by_user.connect(lambda: self.preview_button.setChecked(False))
         self.job.succeeded.connect(self._add_results)
         self.job.failed.connect(self._run_failed)
@@ -233,6 +236,23 @@ class Panel(QWidget):
     def _wish_changed(self) -> None:
         self.live.set_wish(self.editor.value, self.noise.value)
 
+    def _edited(self) -> None:
+        """Take back what was said of an earlier wish, and preview this one."""
+        if self.source.content is not None:
+            self.messages.say("")
+        self._wish_changed()
+
+    def _show_slow(self, doing: str) -> None:
+        self.device.setText(f"{doing}…" if doing else self.device.text())
+
+    def _busy_changed(self, busy: bool) -> None:
+        if not busy:
+            self._show_place(self._place)
+
+    def _show_place(self, text: str) -> None:
+        self._place = text
+        self.device.setText(text)
+
     def _preview_toggled(self, on: bool) -> None:
         self.live.set_on(on)
         if not on:
@@ -243,7 +263,7 @@ class Panel(QWidget):
         self._show_plan(preview.plan, preview.request.noise)
         self.show_one()
         if preview.substitute:
-            self.device.setText("CPU: by torch while the fast kernel is being compiled (once per machine)")
+            self._show_place("CPU: by torch while the fast kernel is being compiled (once per machine)")
 
     def _show_plan(self, plan: Plan, told: NoiseModel | None) -> None:
         self.plan = plan
@@ -251,7 +271,7 @@ class Panel(QWidget):
             self.noise.show_estimate(plan.noise)
         self.editor.show_resolved(plan.restorer)
         place = "CPU" if plan.device == "cpu" else plan.device
-        self.device.setText(f"{place}: {plan.device_reason}")
+        self._show_place(f"{place}: {plan.device_reason}")
 
     def _add_results(self, made: list[tuple[Target, Result]]) -> None:
         notes = [self.job.note] if self.job.note else []

@@ -27,6 +27,7 @@ from .kernels import KernelWait, serving
 from .overlays import Follower, TemporaryLayer, appearance, moved_attributes, placement, shown_values, starts
 
 THROTTLE_MS = 15
+SLOW_MS = 300  # from here on it is said what takes so long
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,24 @@ class Previewer(QObject):
         Why there is none.
     busy_changed(bool)
         Whether a request is being worked on.
+    slow(str)
+        What is being done, where a picture takes a while.
     """
 
     ready = Signal(object)
     failed = Signal(str)
     busy_changed = Signal(bool)
+    slow = Signal(str)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._job = Job(self)
         self._waits = False  # for a kernel
+        self._doing = ""
+        self._slow_timer = QTimer(self)
+        self._slow_timer.setSingleShot(True)
+        self._slow_timer.setInterval(SLOW_MS)
+        self._slow_timer.timeout.connect(lambda: self.slow.emit(self._doing))
         self._wanted: Request | None = None
         self._current: Request | None = None
         self._timer = QTimer(self)
@@ -153,6 +162,7 @@ class Previewer(QObject):
     def close(self) -> None:
         """Stop for good."""
         self._timer.stop()
+        self._slow_timer.stop()
         self._wanted = self._current = None
         self._job.abandon()
 
@@ -161,11 +171,17 @@ class Previewer(QObject):
             return
         request, self._wanted = self._wanted, None
         self._current, self._waits = request, False
+        self._doing = ""
+        self._slow_timer.start()
         self._job.start(lambda: previewed(request))
         self._timer.start()
 
     def _on_progressed(self, progress: Progress) -> None:
         self._waits = isinstance(progress, KernelWait)
+        if self._doing != progress.message:
+            self._doing = progress.message
+            if not self._slow_timer.isActive():
+                self.slow.emit(self._doing)
         if self._waits and self._wanted is not None:
             self._job.cancel()
 
@@ -178,6 +194,8 @@ class Previewer(QObject):
             self.failed.emit(message)
 
     def _on_running_changed(self, running: bool) -> None:
+        if not running:
+            self._slow_timer.stop()
         if not running and not self._timer.isActive():
             self._next()
         self.busy_changed.emit(self.busy)
