@@ -68,9 +68,7 @@ def _record(target: Path) -> Record | None:
 
 
 def _not_ours(target: Path, why: str) -> FileProblem:
-    return FileProblem(
-        f"{target} exists already and {why}; choose another name, or overwrite it (--overwrite)."
-    )
+    return FileProblem(f"{target} exists already and {why}; choose another name, or overwrite it.")
 
 
 def _compared(about: dict[str, Any]) -> dict[str, Any]:

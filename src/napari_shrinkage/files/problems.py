@@ -111,7 +111,7 @@ def removed(path: Path) -> None:
 def check_place(path: Path, overwrite: bool) -> None:
     """Raise a `FileProblem` if a file cannot be written at `path`, as far as that is known before trying."""
     if path.exists() and not overwrite:
-        raise FileProblem(f"{path} exists already; choose another name, or overwrite it (--overwrite).")
+        raise FileProblem(f"{path} exists already; choose another name, or overwrite it.")
     if path.is_dir() and not any((path / name).exists() for name in ZARR_FILES):
         raise FileProblem(f"{path} is a folder, not an image, and is not overwritten; choose another name.")
     if not path.parent.is_dir():

@@ -126,7 +126,7 @@ class Unfinished:
             names = [SAID.get(key, key) for key in wish if wish[key] != begun.get(key)]
             raise FileProblem(
                 f"{self.target} was begun with other {' and '.join(names)} and is not finished; repeat what "
-                f"it was begun with, overwrite it (--overwrite), or delete {self.folder}."
+                f"it was begun with, overwrite it, or delete {self.folder}."
             )
 
 
