@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+import napari_shrinkage as ns
+from napari_shrinkage.gui.contact_sheet import ContactSheet
 from napari_shrinkage.gui.kept_noise import keep_noise, kept_noise
 from napari_shrinkage.gui.noise_widget import NoiseWidget
 from napari_shrinkage.gui.variants import grid, settings_of, variants
@@ -212,6 +214,21 @@ def test_a_contact_sheet_has_nine_exact_pictures_and_adopts_one(previewed, qtbot
     click(qtbot, sheet.buttons[2])
     assert widget.editor.value == chosen
     assert widget.editor.names.currentText() == "custom"
+
+
+@pytest.mark.parametrize(
+    ("name", "across", "down"),
+    [("collaborative", "matches", "stride"), ("dct-wiener", "mu", None), ("dct", "threshold.low", None)],
+)
+def test_a_contact_sheet_begins_with_what_matters_of_the_method_itself(
+    previewed, monkeypatch, name, across, down
+):
+    _, layer, widget = previewed
+    monkeypatch.setattr(ContactSheet, "refresh", lambda _: None)
+    content = widget.source.content
+    sheet = ContactSheet(layer, content, (slice(0, 96), slice(0, 128)), ns.Recipe.of(NAMED[name]))
+    assert sheet.across.currentData().path == across
+    assert getattr(sheet.down.currentData(), "path", None) == down
 
 
 @pytest.mark.parametrize("name", NAMED)

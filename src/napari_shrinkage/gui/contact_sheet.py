@@ -165,8 +165,11 @@ class ContactSheet(QDialog):
         for setting in self._settings:
             for combo in (self.across, self.down):
                 combo.addItem(setting.title, setting)
-        first = _first(self._settings, "threshold") or _first(self._settings, "")
-        second = _first([s for s in self._settings if s is not first], "size")
+        own = [setting for setting in self._settings if not setting.path.startswith("pilot.")]
+        grouped = _first(own, "matches")
+        first = _first(own, "threshold") or grouped or _first(self._settings, "")
+        others = [setting for setting in own if setting is not first]
+        second = _first(others, "size") or (_first(others, "stride") if grouped else None)
         if first is not None:
             self.across.setCurrentIndex(self._settings.index(first))
         if second is not None:
@@ -225,5 +228,6 @@ def _middle(region: Region, content: Content) -> Region:
 
 
 def _first(settings: list[Setting], word: str) -> Setting | None:
-    """Return the first number among the settings whose path holds a word."""
-    return next((s for s in settings if s.parameter.type in (int, float) and word in s.path), None)
+    """Return the number, among the settings whose path holds a word, that lies least deep in the method."""
+    numbers = [s for s in settings if s.parameter.type in (int, float) and word in s.path]
+    return min(numbers, key=lambda setting: setting.path.count("."), default=None)
