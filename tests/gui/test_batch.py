@@ -19,6 +19,7 @@ from napari_shrinkage.gui.batch_files import SAME_NAME
 from napari_shrinkage.gui.batch_parts import LowArea
 from napari_shrinkage.gui.batch_widget import BatchWidget
 from napari_shrinkage.gui.layers import RECORD, record_of_layer
+from napari_shrinkage.gui.messages import WARNING
 from napari_shrinkage.restorers import NAMED
 
 WAVELET = ns.Shrinkage(transform=ns.Wavelet(levels=2))
@@ -111,10 +112,13 @@ def test_a_batch_waits_for_its_kernels_and_the_wait_can_be_cancelled(opened, fol
     widget.inputs.choose_folder(folder)
     widget.start()
     wait_for(lambda: kernels.COMPILING in widget.progress.bar.format())
+    locked = widget.inputs, widget.editor, widget.noise, widget.output, widget.menu
+    assert not any(part.isEnabled() for part in locked)
     assert asked == [kernels.needed(NAMED["wavelet"])]
     widget.progress.cancel_button.click()
     wait_for(lambda: not widget.job.running)
     assert not (folder / "denoised").exists()
+    assert all(part.isEnabled() for part in locked)
 
 
 def test_a_second_start_skips_what_is_done_and_another_method_does_not(opened, folder, qtbot, wait_for):
@@ -123,6 +127,7 @@ def test_a_second_start_skips_what_is_done_and_another_method_does_not(opened, f
     ran(qtbot, widget, wait_for)
     ran(qtbot, widget, wait_for)
     assert column(widget.table, STATE) == ["–", "–", "✗", "–"]
+    assert column(widget.table, MEAN)[0].endswith("%")  # as it was found when it was made
     assert widget.summary.text() == "3 skipped, 1 failed"
     widget.editor.setValue(WAVELET.replace(rule=ns.Hard()))
     ran(qtbot, widget, wait_for)
@@ -145,6 +150,10 @@ def test_the_pattern_chooses_from_the_folder_and_new_files_are_seen(opened, fold
     widget.inputs.pattern.setText("*.bmp")
     widget.inputs.pattern.editingFinished.emit()
     assert not widget.start_button.isEnabled()
+    assert "'*.bmp'" in widget.messages.text()
+    widget.inputs.pattern.setText("*")
+    widget.inputs.pattern.editingFinished.emit()
+    assert not widget.messages.text()
 
 
 def test_files_and_folders_are_asked_for(opened, folder, qtbot, monkeypatch):
@@ -240,6 +249,7 @@ def test_a_row_is_read_and_opened_as_layers_over_each_other(opened, folder, qtbo
     ran(qtbot, widget, wait_for)
     widget.table.selectRow(2)
     assert "damaged" in widget.messages.text()
+    assert widget.messages.text().startswith(WARNING)
     widget.table.sortItems(NAME, Qt.SortOrder.DescendingOrder)
     row = column(widget.table, NAME).index("b.ome.tif")
     widget.table.cellDoubleClicked.emit(row, 0)
@@ -249,6 +259,11 @@ def test_a_row_is_read_and_opened_as_layers_over_each_other(opened, folder, qtbo
     assert tuple(result.scale) == tuple(source.scale) == pytest.approx((0.5, 0.2, 0.1))
     assert record_of_layer(result) is not None
     assert source.data.dtype == np.float32
+    viewer.layers.selection.clear()
+    widget.table.cellDoubleClicked.emit(row, 0)
+    assert not widget.opening.running
+    assert len(viewer.layers) == 2
+    assert viewer.layers.selection.active is result
 
 
 def test_a_volume_with_its_axes_in_another_order_lies_over_its_source(opened, folder, qtbot, wait_for):
@@ -307,6 +322,13 @@ def test_the_report_is_saved_as_table_or_list(opened, folder, qtbot, wait_for, m
     ]
     widget.save(tmp_path / "none" / "report.csv")
     assert "no folder" in widget.messages.text()
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("report", "report.json"), ("a.csv", "a.csv"), ("a.json", "a.json")]
+)
+def test_a_report_without_an_ending_gets_that_of_the_filter(name, made):
+    assert batch_widget.with_ending(Path(name), "List (*.json)") == Path(made)
 
 
 def test_a_recipe_of_several_steps_is_taken_as_it_is(opened, folder, qtbot, wait_for, tmp_path):

@@ -47,11 +47,11 @@ class FilesRow(QWidget):
     """Which files: some that were chosen, or a folder and a pattern."""
 
     changed = Signal()
-    failed = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.files: list[Path] = []
+        self.doubt = ""  # why a folder gives no files
         self.folder: Path | None = None
         self.said = QLabel("none chosen")
         self.said.setWordWrap(True)
@@ -88,7 +88,7 @@ class FilesRow(QWidget):
 
     def choose(self, files: list[Path]) -> None:
         """Take these files."""
-        self.folder, self.files = None, files
+        self.folder, self.files, self.doubt = None, files, ""
         self._show()
         self.changed.emit()
 
@@ -104,12 +104,13 @@ class FilesRow(QWidget):
         """List the folder again."""
         if self.folder is None:
             return
+        pattern = self.pattern.text().strip() or ALL
         try:
-            files = images_in(self.folder, self.pattern.text().strip() or ALL)
+            self.files, self.doubt = images_in(self.folder, pattern), ""
+            if not self.files:
+                self.doubt = f"No image in {self.folder.name} has a name that fits {pattern!r}."
         except FileProblem as problem:
-            files = []
-            self.failed.emit(str(problem))
-        self.files = files
+            self.files, self.doubt = [], str(problem)
         self._show()
         self.changed.emit()
 

@@ -21,6 +21,7 @@ from .layers import result_layer, stack_layer
 class Pair:
     """An image, and its result where there is one that says how it was made."""
 
+    source: Path
     name: str
     stack: Stack
     result: Result | None
@@ -32,17 +33,27 @@ def reading_pair(source: Path, target: Path) -> Work:
     record = read_record(target) if target.exists() else None
     stack = read(source, None if record is None else record.input["axes"])
     result = None if record is None else _result(read(target), record)
-    return Pair(source.name[: -len(ending(source))], stack, result)
+    return Pair(source, source.name[: -len(ending(source))], stack, result)
 
 
-def add_pair(viewer: Any, pair: Pair) -> None:
-    """Add the layers to a viewer, the result on top and selected."""
+def add_pair(viewer: Any, pair: Pair) -> list[Any]:
+    """Add the layers to a viewer, the result on top and selected, and return them."""
     from napari.layers import Layer
 
     layer = Layer.create(*stack_layer(pair.stack, pair.name))
-    viewer.layers.append(layer)
+    layers = [layer]
     if pair.result is not None:
-        viewer.layers.append(Layer.create(*result_layer(layer, pair.result)))
+        layers.append(Layer.create(*result_layer(layer, pair.result)))
+    viewer.layers.extend(layers)
+    return layers
+
+
+def select_layers(viewer: Any, layers: list[Any]) -> bool:
+    """Select the last of some layers, as it is when they are added; return whether all of them are there."""
+    if not layers or not all(layer in viewer.layers for layer in layers):
+        return False
+    viewer.layers.selection.active = layers[-1]
+    return True
 
 
 def _result(made: Stack, record: Record) -> Result:

@@ -1,5 +1,6 @@
 """The widget "Batch": many files restored by one method, with a row for what became of each."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ..files import FileProblem
 from ..recipe import Recipe, Step
 from ..restorers import named
 from .batch_files import FilesRow, OutputRow
-from .batch_opening import Pair, add_pair, reading_pair
+from .batch_opening import Pair, add_pair, reading_pair, select_layers
 from .batch_parts import BatchMenu, FilesProgressRow, LowArea, StepsBefore
 from .batch_table import BatchTable
 from .history import remember, remembered
@@ -45,6 +46,8 @@ class BatchWidget(QWidget):
         self.viewer: Any = itself(viewer)
         self.pairs: list[tuple[Path, Path]] = []
         self.reports: dict[int, FileReport] = {}
+        self._earlier: dict[Path, FileReport] = {}  # of this session, by target
+        self._shown: dict[Path, list[Any]] = {}  # layers, by source
         last = remembered(NAME)
         self.inputs, self.output = FilesRow(), OutputRow()
         self.before = StepsBefore()
@@ -108,14 +111,16 @@ class BatchWidget(QWidget):
         """Open an image and its result as layers."""
         if place < len(self.pairs) and not self.opening.running:
             source, target = self.pairs[place]
+            if select_layers(self.viewer, self._shown.get(source, [])):
+                return
             self.messages.say(f"Opening {source.name}…")
             self.opening.start(lambda: reading_pair(source, target))
 
     def ask_save(self) -> None:
         """Ask for a file and save the report."""
-        name, _ = QFileDialog.getSaveFileName(self, "Save report", "report.csv", REPORTS)
+        name, chosen = QFileDialog.getSaveFileName(self, "Save report", "report.csv", REPORTS)
         if name:
-            self.save(Path(name))
+            self.save(with_ending(Path(name), chosen))
 
     def save(self, path: Path) -> None:
         """Save the report on the files that have come to their end."""
@@ -168,7 +173,6 @@ class BatchWidget(QWidget):
 
     def _connect(self) -> None:
         self.inputs.changed.connect(self._inputs_changed)
-        self.inputs.failed.connect(self.messages.warn)
         self.editor.invalid.connect(self.messages.warn)
         self.start_button.clicked.connect(self.start)
         self.save_button.clicked.connect(self.ask_save)
@@ -176,7 +180,7 @@ class BatchWidget(QWidget):
         self.table.itemSelectionChanged.connect(self._selected)
         self.job.progressed.connect(self._progressed)
         self.job.succeeded.connect(
-            lambda _: self.messages.say("Click a row to read on it, double click to open it.")
+            lambda _: self.messages.say("Click a row to read about it, double click to open it.")
         )
         self.job.failed.connect(self.messages.warn)
         self.job.cancelled.connect(
@@ -191,6 +195,7 @@ class BatchWidget(QWidget):
         if not self.job.running:
             self.pairs, self.reports = [], {}
             self.table.show_files(self.inputs.files)
+            self.messages.warn(self.inputs.doubt)
         self._show_state()
 
     def _progressed(self, progress: Progress) -> None:
@@ -199,9 +204,20 @@ class BatchWidget(QWidget):
         if progress.report is None:
             self.table.show_working(progress.place)
             return
-        self.reports[progress.place] = progress.report
-        self.table.show_report(progress.place, progress.report)
+        report = self._with_earlier(progress.report)
+        self.reports[progress.place] = self._earlier[report.target] = report
+        self.table.show_report(progress.place, report)
+        if report.status == "done":
+            self._shown.pop(report.source, None)
         self._show_state()
+
+    def _with_earlier(self, report: FileReport) -> FileReport:
+        """Return a report; one of a file that was skipped keeps what this session found when it was made."""
+        earlier = self._earlier.get(report.target)
+        if report.status != "skipped" or earlier is None or earlier.status == "failed":
+            return report
+        messages = tuple(dict.fromkeys((*report.messages, *earlier.messages)))
+        return replace(report, brightness=earlier.brightness, messages=messages)
 
     def _running_changed(self, running: bool) -> None:
         if not running:
@@ -213,17 +229,20 @@ class BatchWidget(QWidget):
         report = self.reports.get(self.table.place)
         if report is not None:
             kept = "" if report.brightness is None else report.brightness.sentence
-            self.messages.say(report.error or " ".join((*report.messages, kept)))
+            self.messages.say(" ".join((*report.messages, kept)))
+            self.messages.warn(report.error)
 
     def _opened(self, pair: Pair) -> None:
-        add_pair(self.viewer, pair)
+        self._shown[pair.source] = add_pair(self.viewer, pair)
         self.messages.say("" if pair.result is not None else f"{pair.name!r} has no result yet.")
 
     def _show_state(self) -> None:
         """Enable what can be done, and say how far it is."""
         running = self.job.running
         self.start_button.setEnabled(not running and bool(self.inputs.files))
-        self.inputs.setEnabled(not running)
+        settings = self.inputs, self.before, self.editor, self.noise, self.output, self.menu
+        for part in settings:
+            part.setEnabled(not running)
         self.table.setVisible(self.table.rowCount() > 0)
         for widget in (self.summary, self.save_button):
             widget.setVisible(bool(self.reports))
@@ -231,3 +250,9 @@ class BatchWidget(QWidget):
         left = len(self.pairs) - len(self.reports)
         text = counted(self.reports.values())
         self.summary.setText(f"{text}, {left} to go" if left else text)
+
+
+def with_ending(path: Path, chosen: str) -> Path:
+    """Return a path with the ending of the chosen filter of a dialog, where it has none."""
+    ending = chosen.partition("*")[2].partition(")")[0]
+    return path if path.suffix else path.with_name(path.name + ending)
