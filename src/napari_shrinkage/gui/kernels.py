@@ -84,11 +84,10 @@ def waiting(work: Plan | Recipe) -> Generator[Progress, None, None]:
 def _compile(names: set[KernelName]) -> None:
     from ..kernels import kernels_of
 
-    ordered = sorted(names, key=str)
-    missing = [name for name in ordered if not all(k.is_on_disk for k in kernels_of(name))]
-    if missing:
-        _compile_elsewhere(missing)
-    for name in ordered:
+    first = needed(NAMED["dct-wiener"])  # of the method that a widget opens with
+    for name in sorted(names, key=lambda name: (name not in first, str(name))):
+        if not all(kernel.is_on_disk for kernel in kernels_of(name)):
+            _compile_elsewhere([name])
         for kernel in kernels_of(name):
             kernel.compile()
         _ready.add(name)
