@@ -7,8 +7,10 @@ E[Y'Y] = X'X + N, the expected squared error |X Theta - X|^2 + tr(Theta' N Theta
 
     Theta = (X'X + N)^-1 X'X = I - (X'X + N)^-1 N.
 
-The first step takes Y'Y for X'X + N, the second P'P + N with P the patches of a pilot, both less the mean
-patch of their group. A patch then counts by one over the variance that is left in it.
+The first step takes Y'Y for X'X + N, less the mean of all pixels of the group. The second takes P'P + N with
+P the patches of a pilot; there P and Y are less the mean patch of their group, or, under correlated noise, of
+which a mean patch would keep much, less the mean of all pixels. A patch counts by one over the share of the
+noise's variance that is left in it, with what was subtracted and is added again.
 
 Herbreteau, Kervrann, "Towards a unified view of unsupervised non-local methods for image denoising: the
 NL-Ridge approach", ICIP 2022, doi:10.1109/ICIP46576.2022.9897992.

@@ -145,6 +145,17 @@ class Restorer(Method):
         return evened(self.build_counts(noise), level)
 
 
+def refuse_gradient(z: Tensor, what: str) -> None:
+    """Raise a `TypeError` if a gradient is wanted; `what` has none."""
+    import torch
+
+    if z.requires_grad and torch.is_grad_enabled():
+        raise TypeError(
+            f"{what} has no gradient; fit a Shrinkage or an EmpiricalWiener, or restore a tensor without "
+            "requires_grad."
+        )
+
+
 def check_pilot(pilot: Restorer) -> None:
     """Raise a `ValueError` unless a restorer gives a first estimate of fields in units of the noise."""
     fits = pilot.domain == "noise" and pilot.denoises and pilot.magnification == 1

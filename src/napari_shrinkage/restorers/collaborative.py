@@ -19,7 +19,7 @@ from ..methods import ADVANCED, HIDDEN, method
 from ..sample import DeferredSample, Sample
 from ..stack import Float
 from ..transforms.block_dct import LARGE_DENSITY
-from .base import Apply, KernelName, Restorer, check_pilot
+from .base import Apply, KernelName, Restorer, check_pilot, refuse_gradient
 from .wiener import EmpiricalWiener
 
 if TYPE_CHECKING:
@@ -194,11 +194,7 @@ class Collaborative(Restorer):
 
         from ..groups.reference import ridge_filtered
 
-        if z.requires_grad and torch.is_grad_enabled():
-            raise TypeError(
-                "the choice of similar patches has no gradient here; fit a Shrinkage or an EmpiricalWiener, "
-                "or restore a tensor without requires_grad."
-            )
+        refuse_gradient(z, "the choice of similar patches")
         tables = torch.from_numpy(lags(correlation)).to(z.device)
 
         def step(noisy: Tensor, pilot: Tensor | None, guide: Tensor, grouping: Grouping) -> Tensor:

@@ -16,7 +16,7 @@ from ..methods import ADVANCED, HIDDEN, method
 from ..nn.trained_generator import TrainedGenerator, generator_of
 from ..noise import Gaussian, NoiseModel
 from ..stack import Float
-from .base import Apply, Restorer
+from .base import Apply, Restorer, refuse_gradient
 from .generator_misfit import Misfit, misfit_of
 
 if TYPE_CHECKING:
@@ -163,8 +163,7 @@ class GeneratorPrior(Restorer):
         """
         import torch
 
-        if z.requires_grad and torch.is_grad_enabled():
-            raise TypeError("the search for a code has no gradient; restore a tensor without requires_grad.")
+        refuse_gradient(z, "the search for a code")
         return torch.from_numpy(self._restored(z.detach().cpu().numpy(), UNIT, None, "cpu")).to(z.device)
 
     def build(self, device: str, correlation: Autocorrelation | None, threads: int) -> Apply:

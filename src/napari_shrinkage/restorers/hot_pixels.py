@@ -20,7 +20,7 @@ from ..noise import Gaussian, NoiseModel
 from ..noise.base import check_even
 from ..sample import drawn_windows
 from ..stack import Array, Float, Stack
-from .base import Apply, Restorer
+from .base import Apply, Restorer, refuse_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,8 +101,7 @@ class HotPixels(Restorer):
         """
         import torch
 
-        if z.requires_grad and torch.is_grad_enabled():
-            raise TypeError("finding hot pixels has no gradient; restore a tensor without requires_grad.")
+        refuse_gradient(z, "finding hot pixels")
         fields = z.detach().cpu().numpy()
         return torch.from_numpy(np.stack([self._replaced(one, UNIT.std) for one in fields])).to(z.device)
 

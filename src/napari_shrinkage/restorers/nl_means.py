@@ -14,7 +14,7 @@ import numpy as np
 from ..geometry import Border, Geometry
 from ..methods import method
 from ..stack import Float
-from .base import Apply, Restorer
+from .base import Apply, Restorer, refuse_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -106,11 +106,7 @@ class NonLocalMeans(Restorer):
         """
         import torch
 
-        if z.requires_grad and torch.is_grad_enabled():
-            raise TypeError(
-                "non-local means has no gradient here; fit a Shrinkage or an EmpiricalWiener, or restore a "
-                "tensor without requires_grad."
-            )
+        refuse_gradient(z, "non-local means")
         fields = z.detach().cpu().numpy()
         return torch.from_numpy(np.stack([self._restored(one, correlation) for one in fields])).to(z.device)
 

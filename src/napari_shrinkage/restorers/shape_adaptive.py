@@ -15,7 +15,7 @@ from ..geometry import Border, Geometry
 from ..methods import ADVANCED, method
 from ..stack import Float
 from ..transforms.shapes import REACH, coefficient_stds, ray_stds
-from .base import TILE_PIXELS, Apply, KernelName, Restorer
+from .base import TILE_PIXELS, Apply, KernelName, Restorer, refuse_gradient
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -101,11 +101,7 @@ class ShapeAdaptiveDct(Restorer):
         """
         import torch
 
-        if z.requires_grad and torch.is_grad_enabled():
-            raise TypeError(
-                "the shape-adaptive DCT has no gradient here; fit a Shrinkage or an EmpiricalWiener, or "
-                "restore a tensor without requires_grad."
-            )
+        refuse_gradient(z, "the shape-adaptive DCT")
         restored = self.build("cpu", correlation, torch.get_num_threads())
         return torch.from_numpy(np.stack([restored(field) for field in z.detach().cpu().numpy()])).to(
             z.device
